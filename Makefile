@@ -1,0 +1,110 @@
+# What users and contributors run; `make` alone lists the targets.
+
+VENV := .venv
+BIN := $(VENV)/bin
+# A second environment, without Keras and TensorFlow: TensorBoard often runs where nothing is trained.
+PLAIN := .venv-notf
+# Tests that train, or that drive programs which do: they need the first environment.
+TRAINING := callbacks end_to_end examples packaging
+
+# TensorFlow has wheels for these versions of Python and no others.
+PYTHON_IS_SUITABLE := import sys, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11 python,$(shell \
+	$(name) -c '$(PYTHON_IS_SUITABLE)' 2>/dev/null && echo $(name))))
+
+WORKERS ?= 2
+PYTEST_ARGS ?=
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL: # pip, npm and the checks write into the same places
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# ---- use ----------------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: $(VENV)/installed-demo ## Train a real model and open its checkpoints in TensorBoard (ARGS="--help")
+	$(BIN)/epochline demo $(ARGS)
+
+# ---- check --------------------------------------------------------------------------------------
+
+.PHONY: test
+test: lint types frontend-test python-test plain-test ## Everything below: what must pass before a merge
+	@echo "All checks passed."
+
+.PHONY: lint
+lint: $(VENV)/installed-test ## Formatting and lint of Python and TypeScript
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/python frontend/bundle.py npm run lint
+
+.PHONY: types
+types: $(VENV)/installed-test ## mypy (strict), pyright, tsc
+	$(BIN)/mypy
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/python frontend/bundle.py npm run types
+
+.PHONY: frontend-test
+frontend-test: $(VENV)/installed-test ## Unit tests of the panel
+	$(BIN)/python frontend/bundle.py npm run test
+
+.PHONY: python-test
+python-test: $(VENV)/installed-test $(PLAIN)/installed ## All Python tests, end-to-end ones included (PYTEST_ARGS="-k name")
+	$(BIN)/python frontend/bundle.py
+	EPOCHLINE_PLAIN_PYTHON='$(CURDIR)/$(PLAIN)/bin/python' $(BIN)/pytest -n $(WORKERS) $(PYTEST_ARGS)
+
+.PHONY: plain-test
+plain-test: $(PLAIN)/installed ## The tests that need no training, without Keras and TensorFlow
+	$(PLAIN)/bin/pytest -n $(WORKERS) $(TRAINING:%=--ignore=tests/%) $(PYTEST_ARGS)
+
+# ---- change -------------------------------------------------------------------------------------
+
+.PHONY: format
+format: $(VENV)/installed-test ## Format Python and TypeScript, apply the linters' safe fixes
+	$(BIN)/ruff check --fix --exit-zero
+	$(BIN)/ruff format
+	$(BIN)/python frontend/bundle.py npm run lint -- --write
+
+# Code made by an old protoc runs on old and new protobuf; new protoc refuses old ones. This grpcio-tools
+# (protoc 25.1) has wheels for Python 3.11 and 3.12 and wants an older protobuf than TensorBoard,
+# hence an environment of its own.
+.PHONY: proto
+proto: ## Generate events_pb2.py and .pyi from events.proto
+	rm -rf build/proto
+	$(PYTHON) -m venv build/proto
+	build/proto/bin/pip install --quiet grpcio-tools==1.62.3 'setuptools<82'
+	build/proto/bin/python -m grpc_tools.protoc --proto_path=callbacks \
+		--python_out=callbacks --pyi_out=callbacks callbacks/epochline/events.proto
+
+.PHONY: clean
+clean: ## Remove environments, the bundle and everything else that can be made again
+	rm -rf $(VENV) $(PLAIN) build dist frontend/node_modules \
+		tb_plugin/tensorboard_plugin_epochline/static .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find callbacks tb_plugin frontend tests examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# ---- environments -------------------------------------------------------------------------------
+
+$(VENV)/bin/python $(PLAIN)/bin/python:
+	@$(or $(PYTHON),false) -c '$(PYTHON_IS_SUITABLE)' || { echo \
+		'Epochline needs Python 3.11, 3.12 or 3.13 with the venv module (Debian: apt install python3-venv).' \
+		'Name one: make PYTHON=/path/to/python3.12 ...' >&2; exit 1; }
+	$(PYTHON) -m venv $(@D:/bin=)
+
+# Editable, so that only new dependencies and, for the demo, a new panel need another install.
+PANEL_SOURCES := $(wildcard frontend/*.json frontend/*.ts) $(shell find frontend/src -type f)
+
+$(VENV)/installed-demo: pyproject.toml $(PANEL_SOURCES) | $(VENV)/bin/python
+	$(BIN)/pip install --editable '.[demo,plot,tensorflow]'
+	@touch $@
+
+$(VENV)/installed-test: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/pip install --editable '.[test]'
+	@touch $@
+
+$(PLAIN)/installed: pyproject.toml | $(PLAIN)/bin/python
+	$(PLAIN)/bin/pip install --editable '.[test-plain]'
+	@touch $@

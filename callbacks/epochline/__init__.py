@@ -1,0 +1,73 @@
+"""Epochline: which checkpoint, why, and back to it in one line.
+
+The reading side: runs, checkpoints, restore, retention policies. The training side is
+`epochline.callbacks`, which imports Keras and is therefore imported by name.
+
+Importing this package is quick: what a name needs is imported when the name is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from epochline.errors import (
+        CheckpointCorruptError,
+        CheckpointMismatchError,
+        CheckpointMissingError,
+        CheckpointNotFoundError,
+        EpochlineError,
+        EventFormatError,
+        MetricNotFoundError,
+        RunBusyError,
+        RunNotFoundError,
+    )
+    from epochline.reader import find_runs
+    from epochline.restore import RestoreResult
+    from epochline.retention import AnyOf, KeepAll, KeepBest, KeepEvery, KeepLast, RetentionPolicy
+    from epochline.run import Checkpoint, Run, open_run
+
+__all__ = [
+    "AnyOf",
+    "Checkpoint",
+    "CheckpointCorruptError",
+    "CheckpointMismatchError",
+    "CheckpointMissingError",
+    "CheckpointNotFoundError",
+    "EpochlineError",
+    "EventFormatError",
+    "KeepAll",
+    "KeepBest",
+    "KeepEvery",
+    "KeepLast",
+    "MetricNotFoundError",
+    "RestoreResult",
+    "RetentionPolicy",
+    "Run",
+    "RunBusyError",
+    "RunNotFoundError",
+    "find_runs",
+    "open_run",
+]
+
+_HOMES = {
+    "reader": ("find_runs",),
+    "restore": ("RestoreResult",),
+    "retention": ("AnyOf", "KeepAll", "KeepBest", "KeepEvery", "KeepLast", "RetentionPolicy"),
+    "run": ("Checkpoint", "Run", "open_run"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    value = getattr(import_module(f"{__name__}.{_HOME_OF.get(name, 'errors')}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(globals() | dict.fromkeys(__all__))

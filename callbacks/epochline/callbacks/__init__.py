@@ -1,0 +1,8 @@
+"""Keras callbacks that record a training: the only part of Epochline that imports Keras."""
+
+from epochline.callbacks.early_stopping_recorder import EarlyStoppingRecorder
+from epochline.callbacks.learning_rate_recorder import LearningRateRecorder
+from epochline.callbacks.model_checkpoint import ModelCheckpoint
+from epochline.callbacks.timeline import Timeline
+
+__all__ = ["EarlyStoppingRecorder", "LearningRateRecorder", "ModelCheckpoint", "Timeline"]

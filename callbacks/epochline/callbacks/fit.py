@@ -1,0 +1,507 @@
+"""One `fit` call as Epochline sees it: probes in, records out.
+
+All parts (`Timeline`, `ModelCheckpoint`, the recorders) that stand in one callback list and write to one run share
+one `Fit`, and so one session. Here is decided when something is recorded; what it means is decided in
+`verdicts.py`, how it reaches the disk in `epochline.session`.
+
+Invariant: no exception of ours leaves a hook once training has begun; the first one is printed, recorded, and
+ends the recording of decisions, not the training.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import keras
+
+from epochline.callbacks.catalog import Catalog, Kept
+from epochline.callbacks.probes import (
+    find_callback_list,
+    has_batch_hook,
+    insert_probes,
+    overrides,
+    watchers,
+)
+from epochline.callbacks.verdicts import (
+    Look,
+    Situation,
+    explain,
+    learning_rates,
+    look,
+    rate_changes,
+    scalar,
+)
+from epochline.errors import RunBusyError
+from epochline.events import (
+    CheckpointPruned,
+    CheckpointSaved,
+    Decision,
+    EndReason,
+    EpochEnded,
+    Event,
+    MetricsDescribed,
+    Mode,
+    Restored,
+    SaveReason,
+    SessionStarted,
+    Topic,
+    Verdict,
+)
+from epochline.reader import read_records
+from epochline.restore.lineage import forget_restored, restored_from
+from epochline.session import Session, new_id
+from epochline.store import digest_file
+from epochline.timeline import build_timeline
+
+__all__ = ["Fit", "Part", "describe_metrics", "relative_path", "scalars"]
+
+_log = logging.getLogger("epochline")
+_DURING_BATCHES: Final = "something during the batches"
+_STOPPERS: Final = {
+    keras.callbacks.EarlyStopping: EndReason.EARLY_STOPPING,
+    keras.callbacks.TerminateOnNaN: EndReason.NAN,
+}
+
+
+class Part(keras.callbacks.Callback):
+    """A callback that takes part in the recording of a `fit`.
+
+    Args:
+        log_dir: Run directory; None to join whatever other part is in the same callback list.
+
+    Attributes:
+        log_dir: As given.
+        topics: What decisions it wants recorded.
+    """
+
+    topics: frozenset[Topic] = frozenset()
+
+    def __init__(self, log_dir: str | os.PathLike[str] | None) -> None:
+        super().__init__()
+        self.log_dir = None if log_dir is None else os.fspath(log_dir)
+        self._fit: Fit | None = None
+
+    def set_params(self, params: Mapping[str, Any]) -> None:
+        """Called by Keras before training; finds the other callbacks of the same `fit`."""
+        super().set_params(params)
+        self.attach(Fit.join(self, find_callback_list()))
+
+    def attach(self, fit: Fit | None) -> None:
+        """Makes `fit` what this part takes part in; None when nothing can be recorded."""
+        self._fit = fit
+
+    def default_run_dir(self) -> str:
+        """Returns where to record when no part of the list says where."""
+        return "."
+
+    def describe(self) -> dict[str, Any]:
+        """Returns what `SessionStarted` should say about this part."""
+        return {}
+
+    def session_started(self, fit: Fit) -> None:
+        """Called when the session has begun."""
+
+    def epoch_ended(self, fit: Fit, epoch: int, metrics: Mapping[str, float]) -> None:
+        """Called when all callbacks have done their `on_epoch_end` and it was recorded.
+
+        Args:
+            fit: What is recorded.
+            epoch: Zero-based epoch.
+            metrics: All scalar metrics of the epoch, the learning rate among them.
+        """
+
+    def train_ended(self, fit: Fit) -> None:
+        """Called just before the session ends."""
+
+
+class Fit:
+    """What is recorded of one `fit` call.
+
+    Args:
+        run_dir: Run directory.
+
+    Attributes:
+        run_dir: Run directory.
+        session: Its session.
+        catalog: The checkpoints of the run; empty before the session has begun.
+        callbacks: The callbacks in the list given to `fit`, in order.
+        directions: Which direction of each metric is better, as far as Keras knows; empty before the first
+            epoch has ended.
+        continued: Whether the session goes on with what an earlier one of this run, or a restore, left.
+    """
+
+    def __init__(self, run_dir: str | os.PathLike[str]) -> None:
+        self.run_dir = Path(run_dir)
+        self.session = Session(run_dir)
+        self.catalog = Catalog(build_timeline(()))
+        self.callbacks: tuple[keras.callbacks.Callback, ...] = ()
+        self.directions: dict[str, Mode] = {}
+        self.continued = False
+        self._parts: list[Part] = []
+        self._active = False
+        self._broken = False
+        self._started = False
+        self._before: Look | None = None
+        self._pending: list[Event] = []
+        self._logged: dict[str, float] = {}
+        self._stop: tuple[keras.callbacks.Callback | None, Decision] | None = None
+        self._batches_before = 0
+        self._batches_now = 0
+        self._epoch_rates: dict[str, float] = {}
+        self._epoch_began = 0.0
+
+    @classmethod
+    def join(cls, part: Part, callback_list: keras.callbacks.CallbackList | None) -> Fit | None:
+        """Returns the `Fit` of this callback list that writes where `part` wants to, made when missing.
+
+        Returns:
+            None when Keras does not show its callback list; then nothing can be recorded.
+        """
+        if callback_list is None:
+            _log.error(
+                "Epochline: %s was not called by a keras.callbacks.CallbackList, so that nothing of this "
+                "training is recorded. Pass it to fit(callbacks=[...]) itself.",
+                type(part).__name__,
+            )
+            return None
+        run_dir = part.log_dir or next(
+            (c.log_dir for c in callback_list.callbacks if isinstance(c, Part) and c.log_dir),
+            part.default_run_dir(),
+        )
+        for watcher in watchers(callback_list):
+            if isinstance(watcher, Fit) and watcher.run_dir == Path(run_dir):
+                fit = watcher
+                break
+        else:
+            fit = cls(run_dir)
+            fit.callbacks = insert_probes(callback_list, fit)
+        fit._parts.append(part)
+        return fit
+
+    @property
+    def model(self) -> keras.Model:
+        """The model, with its state in it on every backend."""
+        return self._parts[0].model
+
+    def has(self, kind: type[keras.callbacks.Callback]) -> bool:
+        """Returns whether a callback of that class is in the list."""
+        return any(isinstance(item, kind) for item in self.callbacks)
+
+    def reached(self, index: int, hook: str, epoch: int | None, logs: Mapping[str, Any]) -> None:
+        """Called by the probes; see `epochline.callbacks.probes.Watcher`."""
+        last = index == len(self.callbacks) - 1
+        try:
+            if self._broken:
+                if last and hook == "on_train_end":
+                    self._end_session()
+                return
+            if index < 0:
+                self._begin_hook(hook, epoch, logs)
+            if self._active:
+                self._look(index, Situation(hook=hook, epoch=epoch, logs=logs))
+                if last:
+                    self._end_hook(hook, epoch, logs)
+        except RunBusyError:
+            raise  # before the first batch: two trainings in one directory is a mistake to be told
+        except Exception as error:
+            self._give_up(error)
+
+    def batch_reached(self, index: int, batch: int, logs: Mapping[str, Any]) -> None:
+        """Called by the probes; see `epochline.callbacks.probes.Watcher`."""
+        if index < 0:
+            self._batches_now = max(self._batches_now, batch + 1)
+        elif self._active and self._stop is None and self.callbacks[index]._model.stop_training:
+            callback = self.callbacks[index]
+            loss = scalar(logs.get("loss"))
+            decision = Decision(
+                callback=type(callback).__name__,
+                position=index,
+                topic=Topic.STOP,
+                verdict=Verdict.STOPPED,
+                detail=f"It was batch {batch + 1} of the epoch"
+                + ("." if loss is None else f", with loss {loss:g}."),
+            )
+            self._decided(callback, [decision])
+
+    def save_position(self) -> None:
+        """Takes epoch, step and batch of the training over into the session."""
+        optimizer = getattr(self.model, "optimizer", None)
+        iterations = getattr(optimizer, "iterations", None)
+        self.session.batch = self._batches_before + self._batches_now
+        self.session.step = (
+            self.session.batch
+            if iterations is None
+            else int(keras.ops.convert_to_numpy(iterations))
+        )
+
+    def _begin_hook(self, hook: str, epoch: int | None, logs: Mapping[str, Any]) -> None:
+        if hook == "on_train_begin":
+            self.session.start()
+            self._active = True
+            return
+        if not self._active:
+            return
+        if hook == "on_epoch_begin" and epoch is not None:
+            self.session.epoch = epoch
+            self._batches_now = 0
+            self._epoch_began = time.perf_counter()
+        self.save_position()
+        if not self._started and hook != "on_epoch_end":
+            self._start_session()
+        if hook == "on_epoch_end":
+            self._logged = scalars(logs)
+            self._count_batches()
+            self._epoch_rates = learning_rates(self.model)
+            self.save_position()
+
+    def _count_batches(self) -> None:
+        steps = (self._parts[0].params or {}).get("steps")
+        if steps:
+            # Nobody could have stopped the epoch early unless somebody has a batch hook, and then they
+            # were counted; with steps_per_execution the last count may reach beyond the end.
+            counted = any(has_batch_hook(item) for item in self.callbacks)
+            self._batches_now = min(self._batches_now, steps) if counted else steps
+
+    def _look(self, index: int, at: Situation) -> None:
+        """Compares what is seen behind the callback at `index` with what was seen before it."""
+        callback = self.callbacks[index] if index >= 0 else None
+        now = self._before
+        if now is None or callback is None or overrides(callback, at.hook):
+            now = look(self.model)
+        if self._before is not None and now is not self._before:
+            if callback is None:
+                self._between_hooks(self._before, now)
+            else:
+                after = now.of(callback, at)
+                self._decided(callback, explain(callback, index, at, self._before, after))
+        following = self.callbacks[index + 1] if index + 1 < len(self.callbacks) else None
+        self._before = now.of(following, at)
+
+    def _between_hooks(self, before: Look, now: Look) -> None:
+        """A learning rate that changed between two hooks: by a schedule, or during the batches."""
+        schedule = getattr(
+            getattr(self.model, "optimizer", None), "_learning_rate", None
+        )
+        candidates = [item for item in self.callbacks if has_batch_hook(item)]
+        if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
+            cause, position = type(schedule).__name__, None
+        elif len(candidates) == 1:
+            cause, position = type(candidates[0]).__name__, self.callbacks.index(candidates[0])
+        else:
+            cause, position = _DURING_BATCHES, None
+        for name, old, new in rate_changes(before, now):
+            decision = Decision(
+                callback=cause,
+                position=position,
+                topic=Topic.LEARNING_RATE,
+                verdict=Verdict.CHANGED,
+                lr_before=old,
+                lr_after=new,
+                optimizer=name,
+            )
+            self._decided(None, [decision])
+
+    def _decided(
+        self, callback: keras.callbacks.Callback | None, decisions: list[Decision]
+    ) -> None:
+        for decision in decisions:
+            if decision.topic is Topic.STOP and decision.verdict is Verdict.STOPPED:
+                self._stop = self._stop or (callback, decision)
+        wanted = frozenset().union(*(part.topics for part in self._parts))
+        for decision in decisions:
+            if decision.topic in wanted:
+                self._pending.extend(
+                    self._saved_by_keras(decision)
+                    if decision.verdict is Verdict.SAVED
+                    else [decision]
+                )
+
+    def _saved_by_keras(self, decision: Decision) -> list[Event]:
+        """A file that a stock callback wrote is a checkpoint, too; but not ours to delete."""
+        path = relative_path(decision.path, self.run_dir)
+        try:
+            file = digest_file(decision.path)
+        except OSError:
+            return [decision]  # it was written and is gone again, or is not a regular file
+        kept = Kept(
+            id=new_id(),
+            epoch=self.session.epoch,
+            wall_time=time.time(),
+            metrics=self._logged,
+            path=path,
+            size_bytes=file.size_bytes,
+            digest=file.digest,
+            owned=False,
+        )
+        events: list[Event] = []
+        replaced = self.catalog.at(path)
+        if replaced is not None:
+            events.append(CheckpointPruned(id=replaced.id, replaced_by=kept.id))
+        self.catalog.add(kept)
+        better = decision.observed is not None
+        events.append(
+            CheckpointSaved(
+                id=kept.id,
+                path=path,
+                size_bytes=kept.size_bytes,
+                digest=kept.digest,
+                metrics=kept.metrics,
+                reason=SaveReason.BEST if better else SaveReason.SCHEDULED,
+                callback=decision.callback,
+                owned=False,
+                monitor=decision.monitor,
+                mode=decision.mode,
+                observed=decision.observed,
+                best=decision.best,
+            )
+        )
+        return events
+
+    def _end_hook(self, hook: str, epoch: int | None, logs: Mapping[str, Any]) -> None:
+        events: list[Event] = []
+        metrics: dict[str, float] = {}
+        if hook == "on_epoch_end":
+            metrics = self._metrics(logs)
+            events += self._epoch_events(metrics)
+            self._batches_before += self._batches_now
+            self._batches_now = 0
+        if self._started:
+            events += self._pending
+            self._pending = []
+        if events:
+            self.session.record(*events)
+        if hook == "on_epoch_end" and epoch is not None:
+            for part in self._parts:
+                part.epoch_ended(self, epoch, metrics)
+        if hook == "on_train_end":
+            for part in self._parts:
+                part.train_ended(self)
+            self._end_session()
+
+    def _start_session(self) -> None:
+        # Not in on_train_begin: Keras tells the initial epoch only with the first epoch.
+        self._started = True
+        earlier = build_timeline(read_records(self.run_dir).records)
+        sizes = {item.path: _size(self.run_dir / item.path) for item in earlier.checkpoints}
+        self.catalog = Catalog(earlier.with_files(sizes))
+        model = self.model
+        params = self._parts[0].params or {}
+        origin = restored_from(model)
+        forget_restored(model)
+        described: dict[str, Any] = {}
+        for part in self._parts:
+            described |= part.describe()
+        resumed = earlier.sessions[-1].id if earlier.sessions and self.session.epoch else ""
+        events: list[Event] = [
+            SessionStarted(
+                parent=origin.session if origin else resumed,
+                initial_epoch=self.session.epoch,
+                planned_epochs=params.get("epochs"),
+                steps_per_epoch=params.get("steps"),
+                backend=keras.backend.backend(),
+                keras_version=keras.__version__,
+                model_name=model.name,
+                host=socket.gethostname(),
+                pid=os.getpid(),
+                callbacks=tuple(type(item).__name__ for item in self.callbacks),
+                **described,
+            )
+        ]
+        if origin:
+            events.append(
+                Restored(
+                    checkpoint=origin.checkpoint,
+                    session=origin.session,
+                    checkpoint_epoch=origin.epoch,
+                    what=origin.what,
+                )
+            )
+        self.session.record(*events)
+        self.continued = bool(origin or resumed)
+        for part in self._parts:
+            part.session_started(self)
+
+    def _metrics(self, logs: Mapping[str, Any]) -> dict[str, float]:
+        metrics = scalars(logs)
+        for name, rate in self._epoch_rates.items():
+            metrics.setdefault(f"learning_rate_{name}" if name else "learning_rate", rate)
+        return metrics
+
+    def _epoch_events(self, metrics: Mapping[str, float]) -> list[Event]:
+        seconds = time.perf_counter() - self._epoch_began
+        events: list[Event] = [EpochEnded(metrics=metrics, duration_seconds=seconds)]
+        directions = describe_metrics(self.model)
+        if directions != self.directions:
+            self.directions = directions
+            events.append(MetricsDescribed(directions=directions))
+        return events
+
+    def _end_session(self) -> None:
+        self._active = False
+        if self._stop is not None:
+            callback, decision = self._stop
+            reason = next(
+                (why for kind, why in _STOPPERS.items() if isinstance(callback, kind)),
+                EndReason.STOPPED,
+            )
+            self.session.end(reason, callback=decision.callback)
+        elif self.model.stop_training:
+            self.session.end(EndReason.STOPPED)
+        else:
+            self.session.end(EndReason.COMPLETED)
+
+    def _give_up(self, error: Exception) -> None:
+        self._broken = True
+        _log.exception(
+            "Epochline failed and records nothing more of this training, which goes on. "
+            "Please report this."
+        )
+        self.session.notice(
+            "recorder_failed",
+            f"The recorder failed with {type(error).__name__}: {error}. What happened after this moment is "
+            "not recorded.",
+            "The training itself was not touched. Please report the traceback in the training's output.",
+        )
+
+
+def describe_metrics(model: keras.Model) -> dict[str, Mode]:
+    """Returns which direction of each metric is better, as far as Keras knows.
+
+    The rule is that of `keras.callbacks.MonitorCallback._set_monitor_op`.
+    """
+    directions = {"loss": Mode.MIN}
+    stack: list[Any] = list(getattr(model, "metrics", []))
+    while stack:
+        metric = stack.pop()
+        stack.extend(getattr(metric, "metrics", []))
+        direction = getattr(metric, "_direction", None)
+        if direction is not None:
+            directions[metric.name] = Mode.MAX if direction == "up" else Mode.MIN
+    return directions
+
+
+def scalars(logs: Mapping[str, Any]) -> dict[str, float]:
+    """Returns the entries of `logs` that are single numbers."""
+    return {
+        name: number for name, value in logs.items() if (number := scalar(value)) is not None
+    }
+
+
+def relative_path(path: str | os.PathLike[str], run_dir: Path) -> str:
+    """Returns `path` as it is recorded: POSIX, relative to the run directory when below it, else absolute."""
+    absolute = Path(os.path.abspath(path))
+    root = Path(os.path.abspath(run_dir))
+    return (absolute.relative_to(root) if absolute.is_relative_to(root) else absolute).as_posix()
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None

@@ -1,0 +1,419 @@
+"""`ModelCheckpoint`: Keras's callback with safe files, retention and a record of every decision."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+from string import Formatter
+from typing import Any, Final
+
+import keras
+
+from epochline.callbacks.catalog import Kept
+from epochline.callbacks.fit import Fit, Part, describe_metrics, relative_path, scalars
+from epochline.callbacks.serialize import file_image
+from epochline.events import (
+    CheckpointFailed,
+    CheckpointPruned,
+    CheckpointSaved,
+    Decision,
+    Mode,
+    SaveReason,
+    Topic,
+    Verdict,
+    WeightsKind,
+)
+from epochline.monitor import infer_mode, is_improvement
+from epochline.retention import ModeOf, RetentionPolicy
+from epochline.session import new_id
+from epochline.store import CheckpointStore, Deletion, PendingFile, WrittenFile
+
+__all__ = ["ModelCheckpoint"]
+
+_log = logging.getLogger("epochline")
+_WEIGHTS: Final = ".weights.h5"
+_WHOLE_MODELS: Final = (".keras", ".h5")
+
+
+class ModelCheckpoint(Part):
+    """Saves the model or its weights, as `keras.callbacks.ModelCheckpoint` does, and keeps what it saved safe.
+
+    A file gets its name only when it is complete and on the disk, so that neither a kill nor a full disk
+    destroys the file that was there before. A save that fails is reported loudly, recorded, and does not stop the
+    training. Each save, each "not better, not saved" with its numbers, and each deletion is recorded; the
+    digest of the file is recorded with it.
+
+    It acts at the end of each epoch, or of every `save_freq` batches, at its place among the callbacks.
+
+    Args:
+        filepath: Path of the file; `{epoch}` (from 1), `{batch}` and metric names are filled in as in
+            `"weights-improvement-{epoch:02d}-{val_accuracy:.2f}.weights.h5"`. Must end in `.weights.h5` with
+            `save_weights_only`, else in `.keras` or `.h5`. A metric that does not exist is written as
+            `none`, and a notice says so.
+        monitor: Metric that says which checkpoint is better. Defaults to `"val_loss"`.
+        verbose: 0 silent, 1 prints Keras's messages ("improved from … to …").
+        save_best_only: Save only when `monitor` is better than ever before. NaN is never better. When the metric
+            is missing, it saves, as Keras does, and a notice says so.
+        save_weights_only: Save the weights (and the optimizer's state) instead of the whole model.
+        mode: `"min"`, `"max"`, or `"auto"` to go by what Keras knows of the metric.
+        save_freq: `"epoch"`, or a number of batches.
+        initial_value_threshold: Value that the first save has to beat, with `save_best_only`.
+        keep: Retention policy, such as `KeepLast(2) | KeepBest("val_loss", 3)`; only files that this run
+            recorded as its own are deleted. None keeps everything.
+        log_dir: Run directory for the records. None: that of another Epochline callback in the same list, else
+            the directory of `filepath`.
+        overwrite: Whether a file of the same name is replaced (Keras's behaviour). False picks another name.
+
+    Attributes:
+        best: Best value of `monitor` so far, None before the first.
+        best_epoch: Zero-based epoch of `best`, None before the first.
+
+    Raises:
+        ValueError: If an argument is not of the accepted values; the message lists them.
+
+    Example:
+        >>> checkpoint = ModelCheckpoint(
+        ...     "ckpt/best.weights.h5", monitor="val_accuracy", save_best_only=True, save_weights_only=True
+        ... )
+        >>> checkpoint.monitor
+        'val_accuracy'
+    """
+
+    topics = frozenset({Topic.CHECKPOINT})
+
+    def __init__(  # noqa: PLR0913 – Keras's signature, then ours by keyword
+        self,
+        filepath: str | os.PathLike[str],
+        monitor: str = "val_loss",
+        verbose: int = 0,
+        save_best_only: bool = False,  # noqa: FBT001, FBT002
+        save_weights_only: bool = False,  # noqa: FBT001, FBT002
+        mode: str = "auto",
+        save_freq: str | int = "epoch",
+        initial_value_threshold: float | None = None,
+        *,
+        keep: RetentionPolicy | None = None,
+        log_dir: str | os.PathLike[str] | None = None,
+        overwrite: bool = True,
+    ) -> None:
+        super().__init__(log_dir)
+        self.filepath = os.fspath(filepath)
+        self.monitor = monitor
+        self.verbose = verbose
+        self.save_best_only = save_best_only
+        self.save_weights_only = save_weights_only
+        self.mode = mode
+        self.save_freq = save_freq
+        self.keep = keep
+        self.overwrite = overwrite
+        self.best = initial_value_threshold
+        self.best_epoch: int | None = None
+        self._check_arguments()
+        self._epoch = 0
+        self._last_batch: int | None = None
+        self._batches_since_save = 0
+        if save_freq != "epoch":
+            # Bound to the instance: a batch hook of the class would cost every fit its asynchronous dispatch.
+            self.on_train_batch_end = self._on_train_batch_end  # type: ignore[method-assign]
+
+    def _check_arguments(self) -> None:
+        if self.mode not in ("auto", "min", "max"):
+            msg = f"ModelCheckpoint got mode={self.mode!r}. Use 'auto', 'min' or 'max'."
+            raise ValueError(msg)
+        batches = isinstance(self.save_freq, int) and not isinstance(self.save_freq, bool)
+        if self.save_freq != "epoch" and not (batches and int(self.save_freq) > 0):
+            msg = (
+                f"ModelCheckpoint got save_freq={self.save_freq!r}. "
+                "Use 'epoch' or a positive number of batches."
+            )
+            raise ValueError(msg)
+        endings = (_WEIGHTS,) if self.save_weights_only else _WHOLE_MODELS
+        if not self.filepath.endswith(endings) or (
+            not self.save_weights_only and self.filepath.endswith(_WEIGHTS)
+        ):
+            msg = (
+                f"ModelCheckpoint got filepath={self.filepath!r} with "
+                f"save_weights_only={self.save_weights_only}. It must end in {' or '.join(endings)}."
+            )
+            raise ValueError(msg)
+        if self.keep is not None and not isinstance(self.keep, RetentionPolicy):
+            msg = (
+                f"ModelCheckpoint got keep={self.keep!r}. "
+                "Use a retention policy such as KeepLast(2), or None to keep everything."
+            )
+            raise ValueError(msg)
+
+    def default_run_dir(self) -> str:
+        """Returns the directory of the files, above every part that is filled in."""
+        return os.path.dirname(self.filepath.split("{", 1)[0]) or "."
+
+    def describe(self) -> dict[str, Any]:
+        """Returns what `SessionStarted` should say about saving."""
+        what = "weights" if self.save_weights_only else "model"
+        when = "epoch" if self.save_freq == "epoch" else f"{self.save_freq} batches"
+        best = f", when {self.monitor} is better than before" if self.save_best_only else ""
+        return {
+            "monitor": self.monitor,
+            "mode": None if self.mode == "auto" else Mode(self.mode),
+            "save": f"{what} every {when}{best}",
+            "keep": "all" if self.keep is None else str(self.keep),
+        }
+
+    def session_started(self, fit: Fit) -> None:
+        """Tidies up behind killed writers, and remembers the best value of the sessions that it continues."""
+        CheckpointStore(Path(self.filepath).parent).remove_leftovers()
+        earlier = fit.catalog.best(self.monitor, self._mode(fit)) if fit.continued else None
+        if earlier is not None and is_improvement(
+            earlier.metrics[self.monitor], self.best, self._mode(fit)
+        ):
+            self.best, self.best_epoch = earlier.metrics[self.monitor], earlier.epoch
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Notes the epoch for saves between batches."""
+        self._epoch = epoch
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Saves, if this is the moment and the metric is good enough."""
+        if self.save_freq == "epoch" and self._fit is not None:
+            self.consider(self._fit, epoch, None, logs or {})
+
+    def _on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        # With steps_per_execution, Keras calls once for several batches.
+        first = self._last_batch is None or batch <= self._last_batch
+        self._batches_since_save += batch + 1 if first else batch - (self._last_batch or 0)
+        self._last_batch = batch
+        if self._batches_since_save >= int(self.save_freq) and self._fit is not None:
+            self._batches_since_save = 0
+            self.consider(self._fit, self._epoch, batch, logs or {})
+
+    def consider(self, fit: Fit, epoch: int, batch: int | None, logs: Mapping[str, Any]) -> None:
+        """Decides whether to save, and does.
+
+        Args:
+            fit: Where to record it.
+            epoch: Zero-based epoch.
+            batch: Zero-based batch of the epoch, None at its end.
+            logs: The metrics of this moment.
+        """
+        fit.save_position()
+        metrics = scalars(logs)
+        observed = metrics.get(self.monitor)
+        mode = self._mode(fit)
+        best, best_epoch = self.best, self.best_epoch
+        better = observed is not None and is_improvement(observed, best, mode)
+        if better:
+            self.best, self.best_epoch = observed, epoch
+        if observed is None:
+            self._tell_missing(fit, metrics)
+        judged = {
+            "monitor": None if observed is None else self.monitor,
+            "mode": mode,
+            "observed": observed,
+            "best": best,
+            "best_epoch": best_epoch,
+        }
+        if self.save_best_only and observed is not None and not better:
+            self._print(f"\nEpoch {epoch + 1}: {self.monitor} did not improve from {_five(best)}")
+            fit.session.record(
+                Decision(
+                    callback=self.name,
+                    topic=Topic.CHECKPOINT,
+                    verdict=Verdict.NOT_SAVED,
+                    **judged,
+                )
+            )
+            return
+        path = self._path(fit, epoch, batch, logs)
+        if self.save_best_only and better:
+            self._print(
+                f"\nEpoch {epoch + 1}: {self.monitor} improved from {_five(best)} to "
+                f"{_five(observed)}, saving model to {path}"
+            )
+        else:
+            self._print(f"\nEpoch {epoch + 1}: saving model to {path}")
+        reason = SaveReason.BEST if better else SaveReason.SCHEDULED
+        self._save(fit, epoch, path, metrics, {"reason": reason, **judged})
+
+    @property
+    def name(self) -> str:
+        """Name under which its decisions are recorded."""
+        return type(self).__name__
+
+    def _save(
+        self,
+        fit: Fit,
+        epoch: int,
+        path: Path,
+        metrics: Mapping[str, float],
+        why: Mapping[str, Any],
+    ) -> None:
+        identity = new_id()
+        relative = relative_path(path, fit.run_dir)
+        try:
+            image = file_image(self.model, path.name)
+            written = self._write(fit, path, relative, identity, image)
+        except Exception as error:  # noqa: BLE001 – whatever went wrong, training must go on
+            self._failed(fit, identity, relative, metrics, error)
+            return
+        fit.session.record(
+            CheckpointSaved(
+                id=identity,
+                path=relative,
+                size_bytes=written.size_bytes,
+                digest=written.digest,
+                metrics=metrics,
+                weights_kind=_weights_kind(fit),
+                has_optimizer=_has_optimizer(self.model),
+                save_seconds=written.seconds,
+                callback=self.name,
+                **why,
+            )
+        )
+        fit.catalog.add(
+            Kept(
+                id=identity,
+                epoch=epoch,
+                wall_time=fit.session.last_wall_time,
+                metrics=metrics,
+                path=relative,
+                size_bytes=written.size_bytes,
+                digest=written.digest,
+                owned=True,
+            )
+        )
+        self._print(f"\nEpoch {epoch + 1}: finished saving model to {path}")
+        self._prune(fit)
+
+    def _write(
+        self, fit: Fit, path: Path, relative: str, identity: str, image: bytes | memoryview
+    ) -> WrittenFile:
+        with PendingFile(path, replace=self.overwrite, size_bytes=len(image)) as pending:
+            pending.write(image)
+            replaced = fit.catalog.at(relative)
+            if replaced is not None:
+                # Said before the name changes hands: were we killed in between, the list would else show the
+                # old checkpoint with the new one's weights.
+                fit.session.record(CheckpointPruned(id=replaced.id, replaced_by=identity))
+            return pending.publish()
+
+    def _failed(
+        self,
+        fit: Fit,
+        identity: str,
+        relative: str,
+        metrics: Mapping[str, float],
+        error: Exception,
+    ) -> None:
+        message = f"{type(error).__name__}: {error}"
+        _log.error("Epochline could not save %s. Training goes on. %s", relative, message)
+        fit.session.record(
+            CheckpointFailed(
+                id=identity,
+                path=relative,
+                message=message if message.endswith(".") else message + ".",
+                errno=error.errno if isinstance(error, OSError) else None,
+                metrics=metrics,
+            )
+        )
+
+    def _prune(self, fit: Fit) -> None:
+        if self.keep is None:
+            return
+        store = CheckpointStore(fit.run_dir)
+        for item in fit.catalog.surplus(self.keep, self._mode_of(fit)):
+            try:
+                done = store.delete(item.path, size_bytes=item.size_bytes, digest=item.digest)
+            except OSError as error:
+                fit.session.notice(
+                    "prune_failed",
+                    f"{item.path} could not be deleted: {error.strerror or error}.",
+                    "It is kept; delete it by hand if the disk fills.",
+                )
+                continue
+            fit.catalog.remove(item)
+            if done is Deletion.DELETED:
+                fit.session.record(
+                    CheckpointPruned(
+                        id=item.id, policy=str(self.keep), freed_bytes=item.size_bytes
+                    )
+                )
+
+    def _mode_of(self, fit: Fit) -> ModeOf:
+        return lambda metric: (
+            self._mode(fit) if metric == self.monitor else infer_mode(metric, fit.directions)
+        )
+
+    def _mode(self, fit: Fit) -> Mode:
+        if self.mode != "auto":
+            return Mode(self.mode)
+        directions = fit.directions or describe_metrics(self.model)
+        name = self.monitor.removeprefix("val_")
+        if name not in directions:
+            fit.session.notice(
+                "mode_inferred",
+                f"Keras does not know whether {self.monitor!r} should grow or shrink; by its name it is taken as "
+                f"{infer_mode(self.monitor).value!r}.",
+                "Pass mode='min' or mode='max' to decide it.",
+            )
+        return infer_mode(self.monitor, directions)
+
+    def _path(self, fit: Fit, epoch: int, batch: int | None, logs: Mapping[str, Any]) -> Path:
+        values: dict[str, Any] = {"epoch": epoch + 1, **logs}
+        if batch is not None:
+            values.setdefault("batch", batch + 1)
+        wanted = {field for _, field, _, _ in Formatter().parse(self.filepath) if field}
+        missing = sorted(field for field in wanted if field not in values)
+        if missing:
+            fit.session.notice(
+                "filepath_field_missing",
+                f"The file name {self.filepath!r} asks for {', '.join(missing)}, which this training does not "
+                f"have; 'none' stands there instead. It has: {', '.join(sorted(values))}.",
+                "Correct the name in filepath=.",
+            )
+        path = Path(self.filepath.format_map(defaultdict(_None, values)))
+        return path if self.overwrite else CheckpointStore(path.parent).free_name(*_split(path.name))
+
+    def _tell_missing(self, fit: Fit, metrics: Mapping[str, float]) -> None:
+        fit.session.notice(
+            "monitor_missing",
+            f"{self.name} did not find its metric {self.monitor!r}, and saves without ranking. "
+            f"Available metrics: {', '.join(metrics) or 'none'}.",
+            "Give monitor= one of these, or validation data to fit.",
+        )
+
+    def _print(self, message: str) -> None:
+        if self.verbose > 0:
+            print(message)  # noqa: T201 – what Keras's callback prints, where it prints it
+
+
+class _None:
+    """Stands in a file name for a metric that does not exist, whatever its format."""
+
+    def __format__(self, spec: str) -> str:
+        return "none"
+
+
+def _five(value: float | None) -> str:
+    return "None" if value is None else f"{value:.5f}"
+
+
+def _split(name: str) -> tuple[str, str]:
+    suffix = _WEIGHTS if name.endswith(_WEIGHTS) else Path(name).suffix
+    return name.removesuffix(suffix), suffix
+
+
+def _has_optimizer(model: keras.Model) -> bool:
+    optimizer = getattr(model, "optimizer", None)
+    return bool(optimizer is not None and optimizer.built)
+
+
+def _weights_kind(fit: Fit) -> WeightsKind:
+    swapped = any(
+        getattr(item, "_ema_weights_in_model", False)
+        for item in fit.callbacks
+        if isinstance(item, keras.callbacks.SwapEMAWeights)
+    )
+    return WeightsKind.EMA if swapped else WeightsKind.RAW

@@ -1,0 +1,78 @@
+"""The bytes of a Keras file, made in memory.
+
+HDF5 must not write to the disk that checkpoints go to: an error while it flushes is swallowed, the save reports
+success, and the process may die later. So the image of the file is made in memory and whoever stores it
+does its own checked writes.
+
+Invariant: the bytes are those that `model.save_weights` or `model.save` would write at that moment.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+from pathlib import Path
+from typing import Final
+
+import keras
+
+try:
+    from keras.src.saving import saving_lib
+
+    _STORE = saving_lib.H5IOStore
+    _SAVE_STATE = saving_lib._save_state  # noqa: SLF001 – no public route writes weights to memory
+    _SAVE_MODEL = saving_lib.save_model
+except (ImportError, AttributeError):  # a Keras that has moved them: the scratch file does
+    _STORE = _SAVE_STATE = _SAVE_MODEL = None
+
+__all__ = ["file_image"]
+
+_MEMORY_FILE_SYSTEM: Final = "/dev/shm"  # noqa: S108 – only a private directory within is used
+
+
+def file_image(model: keras.Model, name: str) -> bytes | memoryview:
+    """Returns the bytes of the Keras file `name` for the present state of `model`.
+
+    Args:
+        model: A built model.
+        name: Its ending says the format: `.weights.h5` (weights, and the optimizer's state when compiled),
+            `.keras` (whole model) or `.h5` (whole model, legacy).
+
+    Raises:
+        ValueError: If Keras cannot write that model in that format.
+    """
+    if name.endswith(".weights.h5") and _STORE is not None and model.built:
+        return _weights_in_memory(model)
+    if name.endswith(".keras") and _SAVE_MODEL is not None:
+        buffer = io.BytesIO()
+        _SAVE_MODEL(model, buffer)
+        return buffer.getbuffer()
+    return _by_scratch_file(model, name)
+
+
+def _weights_in_memory(model: keras.Model) -> memoryview:
+    buffer = io.BytesIO()
+    store = _STORE(buffer, mode="w")
+    try:
+        _SAVE_STATE(
+            model,
+            weights_store=store,
+            assets_store=None,
+            inner_path="",
+            visited_saveables=set(),
+        )
+    finally:
+        store.close()
+    return buffer.getbuffer()
+
+
+def _by_scratch_file(model: keras.Model, name: str) -> bytes:
+    in_memory = _MEMORY_FILE_SYSTEM if os.access(_MEMORY_FILE_SYSTEM, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="epochline-", dir=in_memory) as directory:
+        path = Path(directory, Path(name).name)
+        if name.endswith(".weights.h5"):
+            model.save_weights(path)
+        else:
+            model.save(path)
+        return path.read_bytes()

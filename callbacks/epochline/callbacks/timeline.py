@@ -1,0 +1,143 @@
+"""`Timeline`: the one line that records a training and keeps its checkpoints."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import keras
+
+from epochline.callbacks.fit import Fit, Part
+from epochline.callbacks.model_checkpoint import ModelCheckpoint
+from epochline.callbacks.scalars import ScalarCurves
+from epochline.events import Topic
+from epochline.retention import KeepBest, KeepLast, RetentionPolicy
+
+__all__ = ["Timeline"]
+
+CHECKPOINTS_DIR: Final = "checkpoints"
+_KEEP_LAST: Final = 2
+_KEEP_BEST: Final = 3
+
+
+class Timeline(Part):
+    """Records what happens in a training and why, and keeps its checkpoints.
+
+    Add it to `fit`, at any place in the list, and look at the *Checkpoints* tab of TensorBoard. It composes
+    `ModelCheckpoint`, `LearningRateRecorder` and `EarlyStoppingRecorder`, and writes the standard scalar curves
+    unless a `keras.callbacks.TensorBoard` in the same list does. The result of the training is bit for bit what it is
+    without.
+
+    It acts after all other callbacks have done their part of a hook, wherever it stands.
+
+    Args:
+        log_dir: Run directory, one per training. Gets `timeline/` (records), `checkpoints/` (Keras weights
+            files), `train/` and `validation/` (curves).
+        monitor: Metric by which checkpoints are ranked. Defaults to `"val_loss"`.
+        mode: `"min"`, `"max"`, or `"auto"` to go by what Keras knows of the metric.
+        save: When to save the weights and the optimizer's state: `"epoch"` after every epoch, `"best"` when
+            `monitor` is better than ever before, a number for every so many batches, None never.
+        keep: Retention policy; None for the last 2 and the best 3 by `monitor`. `KeepAll()` keeps everything.
+        verbose: 0 silent, 1 prints Keras's messages for each save.
+
+    Raises:
+        ValueError: If an argument is not of the accepted values; the message lists them.
+        RunBusyError: From `fit`, before the first batch, if another living process writes to `log_dir`.
+
+    Example:
+        >>> model.fit(x, y, validation_split=0.33, epochs=150, callbacks=[
+        ...     keras.callbacks.EarlyStopping(patience=20),
+        ...     Timeline("logs/pima", monitor="val_accuracy"),
+        ... ])
+    """
+
+    topics = frozenset(Topic)
+
+    def __init__(
+        self,
+        log_dir: str | os.PathLike[str],
+        *,
+        monitor: str = "val_loss",
+        mode: Literal["auto", "min", "max"] = "auto",
+        save: Literal["epoch", "best"] | int | None = "epoch",
+        keep: RetentionPolicy | None = None,
+        verbose: int = 0,
+    ) -> None:
+        super().__init__(log_dir)
+        self.monitor = monitor
+        self.mode = mode
+        self.save = save
+        self.checkpoint: ModelCheckpoint | None = None
+        if save is not None:
+            self.checkpoint = self._model_checkpoint(keep, verbose)
+            if isinstance(save, int):
+                self.on_train_batch_end = self.checkpoint.on_train_batch_end
+        self._curves: ScalarCurves | None = None
+
+    def _model_checkpoint(self, keep: RetentionPolicy | None, verbose: int) -> ModelCheckpoint:
+        if self.save not in ("epoch", "best") and (
+            not isinstance(self.save, int) or isinstance(self.save, bool) or self.save < 1
+        ):
+            msg = (
+                f"Timeline got save={self.save!r}. Use 'epoch', 'best', a positive number of batches, or None."
+            )
+            raise ValueError(msg)
+        by_batch = isinstance(self.save, int)
+        name = "epoch-{epoch:04d}-batch-{batch:06d}" if by_batch else "epoch-{epoch:04d}"
+        return ModelCheckpoint(
+            Path(self.log_dir or "", CHECKPOINTS_DIR, f"{name}.weights.h5"),
+            monitor=self.monitor,
+            verbose=verbose,
+            save_best_only=self.save == "best",
+            save_weights_only=True,
+            mode=self.mode,
+            save_freq=self.save if isinstance(self.save, int) else "epoch",
+            keep=keep or KeepLast(_KEEP_LAST) | KeepBest(self.monitor, _KEEP_BEST),
+            log_dir=self.log_dir,
+            overwrite=False,
+        )
+
+    def set_model(self, model: keras.Model) -> None:
+        """Called by Keras with the model that is trained."""
+        super().set_model(model)
+        if self.checkpoint is not None:
+            self.checkpoint.set_model(model)
+
+    def attach(self, fit: Fit | None) -> None:
+        """Makes `fit` what this part takes part in."""
+        super().attach(fit)
+        if self.checkpoint is not None:
+            self.checkpoint.attach(fit)
+
+    def describe(self) -> dict[str, Any]:
+        """Returns what `SessionStarted` should say about saving."""
+        if self.checkpoint is None:
+            return {"monitor": self.monitor, "save": "nothing"}
+        return self.checkpoint.describe()
+
+    def session_started(self, fit: Fit) -> None:
+        """Called when the session has begun."""
+        if self.checkpoint is not None:
+            self.checkpoint.session_started(fit)
+        if not fit.has(keras.callbacks.TensorBoard):
+            self._curves = ScalarCurves(fit.run_dir)
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Notes the epoch for saves between batches."""
+        if self.checkpoint is not None:
+            self.checkpoint.on_epoch_begin(epoch, logs)
+
+    def epoch_ended(self, fit: Fit, epoch: int, metrics: Mapping[str, float]) -> None:
+        """Writes the curves and saves."""
+        if self._curves is not None:
+            self._curves.epoch_ended(epoch, fit.session.step, metrics)
+        if self.checkpoint is not None:
+            self.checkpoint.on_epoch_end(epoch, metrics)
+
+    def train_ended(self, fit: Fit) -> None:
+        """Closes the curves."""
+        if self._curves is not None:
+            self._curves.close()
+            self._curves = None

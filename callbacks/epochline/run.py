@@ -1,0 +1,294 @@
+"""Ask a run: its history, checkpoints and decisions, from the files alone.
+
+Reads event files and looks at the checkpoint files; works while the run is being trained, and when
+neither TensorBoard nor Keras is installed or running. It writes nothing.
+
+Invariant: a `Run` shows one moment; it changes only by `refresh`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from epochline.errors import CheckpointMissingError, CheckpointNotFoundError, RunNotFoundError
+from epochline.events import Mode
+from epochline.reader import Damage, find_runs, read_records
+from epochline.session import lock_path
+from epochline.store import FileState, VerifyResult, export_verified, is_locked, verify
+from epochline.timeline import (
+    CheckpointEntry,
+    DecisionEntry,
+    Gap,
+    NoticeEntry,
+    RestoreEntry,
+    RunState,
+    SessionEntry,
+    Status,
+    Timeline,
+    build_timeline,
+)
+
+if TYPE_CHECKING:
+    from epochline.restore import RestoreResult
+
+__all__ = ["Checkpoint", "Run", "open_run"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint(CheckpointEntry):
+    """A checkpoint of a run, and what can be done with its file.
+
+    Attributes:
+        run_dir: The run directory, absolute.
+    """
+
+    run_dir: Path
+
+    @property
+    def file(self) -> Path:
+        """Its file, as an absolute path."""
+        return self.run_dir / self.path
+
+    def restore(self, model: Any, *, optimizer: bool = True) -> RestoreResult:
+        """Loads it into `model`: all of it, or nothing.
+
+        Args:
+            model: A built Keras model of the same architecture.
+            optimizer: Whether to load the state of the optimizer as well (moments, step, learning rate), if
+                there is one; the optimizer is built for it. With False the optimizer stays as it is.
+
+        Returns:
+            What was restored; print its `message`.
+
+        Raises:
+            CheckpointMissingError: If the file is gone, or was never saved.
+            CheckpointCorruptError: If its bytes are not those that were saved; the model was not touched.
+            CheckpointMismatchError: If it does not fit the model, which is left as it was.
+        """
+        from epochline.restore import restore_into
+
+        return restore_into(model, self, self.file, optimizer=optimizer)
+
+    def verify(self) -> VerifyResult:
+        """Reads the file again; the answer is true only when it is there and matches its digest."""
+        if self.size_bytes is None or self.digest is None or self.status is Status.PRUNED:
+            return VerifyResult(
+                state=FileState.MISSING,
+                message=f"{self.file.name} is not there. {self.why}",
+                path=self.file,
+                expected_size_bytes=self.size_bytes or 0,
+                expected_digest=self.digest or "",
+            )
+        return verify(self.file, size_bytes=self.size_bytes, digest=self.digest)
+
+    def export(self, path: str | os.PathLike[str], *, replace: bool = False) -> Path:
+        """Copies the file to `path`, checked against its digest on the way, and returns the path.
+
+        Args:
+            path: Where the copy goes. The ending should be that of the original: Keras looks at it.
+            replace: Whether a file that is there may be replaced.
+
+        Raises:
+            CheckpointMissingError: If the file is gone, or was never saved.
+            CheckpointCorruptError: If its bytes are not those that were saved; nothing was written.
+            FileExistsError: If `path` exists and `replace` is False.
+        """
+        if self.size_bytes is None or self.digest is None or self.status is Status.PRUNED:
+            raise CheckpointMissingError(
+                str(self.file), f"{self.file.name} cannot be copied. {self.why}"
+            )
+        written = export_verified(
+            self.file, path, size_bytes=self.size_bytes, digest=self.digest, replace=replace
+        )
+        return written.path
+
+
+class Run:
+    """A run that Epochline recorded; made by `open_run`.
+
+    Args:
+        path: The run directory.
+
+    Attributes:
+        path: The run directory, absolute.
+        name: Name of that directory.
+        timeline: All that is known of the run, as one value.
+        damages: Parts of the event files that could not be read.
+        state: What the run is doing.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path).resolve()
+        self.name = self.path.name
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Reads the run again."""
+        # First: a training that ends in between has then written its last record already.
+        alive = is_locked(lock_path(self.path))
+        result = read_records(self.path)
+        timeline = build_timeline(result.records)
+        entries = timeline.with_files(_sizes(self.path, timeline)).checkpoints
+        self.timeline: Timeline = replace(
+            timeline, checkpoints=tuple(_checkpoint(self.path, entry) for entry in entries)
+        )
+        self.damages: tuple[Damage, ...] = result.damages
+        self.state: RunState = self.timeline.state(alive=alive)
+
+    @property
+    def history(self) -> dict[str, list[float]]:
+        """Metric name to values per epoch, like `History.history`."""
+        return self.timeline.history()
+
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """Names of all metrics, in the order in which they first came up."""
+        return self.timeline.metric_names
+
+    @property
+    def monitor(self) -> str | None:
+        """The metric that checkpoints are ranked by."""
+        return self.timeline.monitor
+
+    @property
+    def checkpoints(self) -> tuple[Checkpoint, ...]:
+        """All checkpoints, oldest first, also those that are gone."""
+        return tuple(_own(entry) for entry in self.timeline.checkpoints)
+
+    @property
+    def decisions(self) -> tuple[DecisionEntry, ...]:
+        """Every verdict with its reason and numbers, oldest first."""
+        return self.timeline.decisions
+
+    @property
+    def sessions(self) -> tuple[SessionEntry, ...]:
+        """The `fit` calls of the run, oldest first."""
+        return self.timeline.sessions
+
+    @property
+    def restores(self) -> tuple[RestoreEntry, ...]:
+        """Checkpoints that were loaded before or while training."""
+        return self.timeline.restores
+
+    @property
+    def notices(self) -> tuple[NoticeEntry, ...]:
+        """What the user should know."""
+        return self.timeline.notices
+
+    @property
+    def gaps(self) -> tuple[Gap, ...]:
+        """Records that are missing between others."""
+        return self.timeline.gaps
+
+    def best(self, metric: str | None = None, mode: Mode | str | None = None) -> Checkpoint:
+        """Returns the restorable checkpoint with the best value of a metric; of equal ones the later.
+
+        Args:
+            metric: Name as in `history`; the `monitor` of the run when None.
+            mode: `"min"` or `"max"`; as Keras knows the metric when None.
+
+        Raises:
+            MetricNotFoundError: If no checkpoint has that metric; the message names those that exist.
+            CheckpointNotFoundError: If none can be restored, or the run has no monitor to go by.
+        """
+        wanted = metric or self.monitor
+        if wanted is None:
+            names = ", ".join(self.metric_names) or "none yet"
+            raise CheckpointNotFoundError(
+                "best", f"This run has no monitor: name a metric. Metrics of this run: {names}."
+            )
+        return _own(self.timeline.best(wanted, None if mode is None else Mode(mode)))
+
+    def latest(self) -> Checkpoint:
+        """Returns the newest restorable checkpoint.
+
+        Raises:
+            CheckpointNotFoundError: If there is none.
+        """
+        return _own(self.timeline.latest())
+
+    def at(self, *, epoch: int) -> Checkpoint:
+        """Returns the newest restorable checkpoint of an epoch.
+
+        Args:
+            epoch: Zero-based, as Keras hooks count; Keras prints one more.
+
+        Raises:
+            CheckpointNotFoundError: If there is none; the message names the epochs that have one.
+        """
+        return _own(self.timeline.at(epoch))
+
+    def checkpoint(self, checkpoint_id: str) -> Checkpoint:
+        """Returns the checkpoint whose id is, or alone begins with, `checkpoint_id`.
+
+        Raises:
+            CheckpointNotFoundError: If there is none, or more than one.
+        """
+        return _own(self.timeline.by_id(checkpoint_id))
+
+    def plot(self, path: str | os.PathLike[str], *, metrics: tuple[str, ...] = ()) -> Path:
+        """Draws train and validation curves with the markers into a file, and returns its path.
+
+        Args:
+            path: The file; its ending chooses the format (`.png`, `.svg`, `.pdf`).
+            metrics: Which metrics, without `val_`; all but the learning rate when empty.
+
+        Raises:
+            ImportError: If matplotlib is not installed.
+            MetricNotFoundError: If the run has no metric of that name.
+        """
+        from epochline.plot import plot_run
+
+        return plot_run(self, path, metrics=metrics)
+
+    def __repr__(self) -> str:
+        return (
+            f"<Run {self.name!r}: {self.state}, {len(self.timeline.epochs)} epochs, "
+            f"{sum(item.restorable for item in self.timeline.checkpoints)} checkpoints>"
+        )
+
+
+def open_run(path: str | os.PathLike[str]) -> Run:
+    """Opens a run for reading.
+
+    Args:
+        path: The directory that was passed to `Timeline`, or one above it that holds exactly one run.
+
+    Raises:
+        RunNotFoundError: If there is none, or more than one; the message names them.
+
+    Example:
+        >>> run = open_run("logs/pima")  # doctest: +SKIP
+        >>> run.best("val_accuracy").restore(model)  # doctest: +SKIP
+    """
+    runs = find_runs(path)
+    if "." in runs:
+        return Run(path)
+    if len(runs) == 1:
+        return Run(Path(path, runs[0]))
+    raise RunNotFoundError(os.fspath(path), runs)
+
+
+def _sizes(run_dir: Path, timeline: Timeline) -> Mapping[str, int | None]:
+    sizes: dict[str, int | None] = {}
+    for entry in timeline.checkpoints:
+        if entry.restorable:
+            try:
+                sizes[entry.path] = (run_dir / entry.path).stat().st_size
+            except (FileNotFoundError, NotADirectoryError):
+                sizes[entry.path] = None
+    return sizes
+
+
+def _checkpoint(run_dir: Path, entry: CheckpointEntry) -> Checkpoint:
+    values = {spec.name: getattr(entry, spec.name) for spec in fields(entry)}
+    return Checkpoint(run_dir=run_dir, **values)
+
+
+def _own(entry: CheckpointEntry) -> Checkpoint:
+    assert isinstance(entry, Checkpoint)  # refresh() made all of them so
+    return entry

@@ -1,0 +1,234 @@
+"""Every event in one plain sentence: the only place where reasons are put into words.
+
+Pure: values in, text out. The command line, the Python interface and the panel show these same sentences.
+Epochs are told as Keras prints them, from 1.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Final
+
+from epochline.events import (
+    CheckpointPruned,
+    CheckpointSaved,
+    Decision,
+    EndReason,
+    Mode,
+    SaveReason,
+    SessionEnded,
+    Topic,
+    Verdict,
+)
+
+__all__ = ["describe", "number", "rate", "session_end", "size", "why_pruned", "why_saved"]
+
+_CLOSEST: Final = 4
+_FINEST: Final = 17
+_SCIENTIFIC_BELOW: Final = 1e-2
+
+
+def number(value: float | None, *others: float | None) -> str:
+    """Returns `value` with four significant digits, or as many as it takes to tell it from `others`.
+
+    Example:
+        >>> number(0.123456, 0.123457)
+        '0.123456'
+    """
+    if value is None:
+        return "none"
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    for digits in range(_CLOSEST, _FINEST + 1):
+        text = f"{value:.{digits}g}"
+        if all(
+            other is None or other == value or f"{other:.{digits}g}" != text for other in others
+        ):
+            break
+    return text
+
+
+def rate(value: float | None) -> str:
+    """Returns a learning rate in the short form people write, such as 1e-3.
+
+    Example:
+        >>> rate(0.001), rate(0.0125), rate(0.00025000001187436283)
+        ('1e-3', '0.0125', '2.5e-4')
+    """
+    if value is None or value == 0 or not math.isfinite(value):
+        return number(value)
+    if abs(value) >= _SCIENTIFIC_BELOW:
+        return f"{value:.4g}"
+    mantissa, exponent = f"{value:.3e}".split("e")
+    return f"{float(mantissa):g}e{int(exponent)}"
+
+
+def size(bytes_: int | None) -> str:
+    """Returns a size in the largest fitting decimal unit.
+
+    Example:
+        >>> size(41_200)
+        '41 kB'
+    """
+    if bytes_ is None:
+        return "unknown size"
+    value = float(bytes_)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 999.5:  # noqa: PLR2004 – what rounds to 1000 belongs to the next unit
+            return f"{value:.0f} {unit}" if value >= 9.95 or unit == "B" else f"{value:.1f} {unit}"  # noqa: PLR2004
+        value /= 1000
+    return f"{value:.1f} TB"
+
+
+def why_saved(event: CheckpointSaved) -> str:
+    """Returns why a checkpoint was saved."""
+    if event.monitor is None or event.observed is None:
+        return "Saved as scheduled." if event.reason is SaveReason.SCHEDULED else "Saved on request."
+    observed = f"{event.monitor} {number(event.observed, event.best)}"
+    if event.reason is SaveReason.BEST:
+        if event.best is None:
+            return f"Saved: {observed} is the first value, and so the best so far."
+        sign = ">" if event.mode is Mode.MAX else "<"
+        return f"Saved: {observed} {sign} {_best(event.best, event.observed, event.best_epoch)}."
+    if event.best is None:
+        return f"Saved as scheduled, with {observed}."
+    return (
+        f"Saved as scheduled; {observed} is not better than "
+        f"{_best(event.best, event.observed, event.best_epoch)}."
+    )
+
+
+def why_pruned(event: CheckpointPruned) -> str:
+    """Returns why the file of a checkpoint is gone on purpose."""
+    if event.replaced_by:
+        return "Its file was replaced by a later checkpoint of the same name."
+    return f"Removed: the run keeps {event.policy}. Metrics remain, weights do not."
+
+
+def session_end(event: SessionEnded, last_epoch: int | None) -> str:
+    """Returns why a session ended."""
+    epoch = "before the first epoch ended" if last_epoch is None else f"after epoch {last_epoch + 1}"
+    by = event.callback or "something"
+    match event.reason:
+        case EndReason.COMPLETED:
+            return f"Completed: all planned epochs were trained, ended {epoch}."
+        case EndReason.EARLY_STOPPING:
+            return f"Stopped by {by} {epoch}."
+        case EndReason.NAN:
+            return f"Stopped by {by} {epoch}: the loss was not finite."
+        case EndReason.STOPPED:
+            return f"Stopped {epoch}: {by} set model.stop_training."
+        case EndReason.INTERRUPTED:
+            return f"Interrupted {epoch}."
+        case EndReason.FAILED:
+            return f"Failed {epoch}: {event.message or 'an exception left fit'}"
+
+
+def describe(decision: Decision) -> str:
+    """Returns a decision in one sentence, with its numbers."""
+    return _DESCRIBE[decision.topic](decision)
+
+
+def _best(best: float | None, observed: float | None, epoch: int | None) -> str:
+    at = "" if epoch is None else f" (best of epoch {epoch + 1})"
+    return f"{number(best, observed)}{at}"
+
+
+def _missing(d: Decision) -> str:
+    return f"{d.callback} did not find its metric {d.monitor}. {d.detail}".strip()
+
+
+def _checkpoint(d: Decision) -> str:
+    observed = f"{d.monitor} {number(d.observed, d.best)}"
+    match d.verdict:
+        case Verdict.SAVED:
+            return f"{d.callback} saved {d.path}."
+        case Verdict.METRIC_MISSING:
+            return _missing(d)
+        case _ if d.observed is None:
+            return f"Not saved. {d.detail}".strip()
+        case _ if math.isnan(d.observed):
+            return f"Not saved: {d.monitor} is NaN."
+        case _:
+            sign = "≤" if d.mode is Mode.MAX else "≥"
+            return f"Not saved: {observed} {sign} {_best(d.best, d.observed, d.best_epoch)}."
+
+
+def _learning_rate(d: Decision) -> str:
+    who = d.callback + (f" ({d.optimizer})" if d.optimizer else "")
+    match d.verdict:
+        case Verdict.CHANGED:
+            change = f"learning rate {rate(d.lr_before)} → {rate(d.lr_after)}"
+            if d.monitor is None:
+                return f"{who}: {change}."
+            return (
+                f"{who}: {d.monitor} not better than {number(d.best, d.observed)}"
+                f"{_by(d.min_delta)} for {_epochs(d.wait)}; {change}; cooldown {d.cooldown or 0}."
+            )
+        case Verdict.AT_FLOOR:
+            return (
+                f"{who} wanted to cut after {_epochs(d.wait)} without improvement, but the learning rate "
+                f"is at min_lr {rate(d.min_lr)}."
+            )
+        case Verdict.COOLING_DOWN:
+            return f"{who}: cooling down, {_epochs(d.cooldown)} to go."
+        case Verdict.METRIC_MISSING:
+            return _missing(d)
+        case _:
+            return _patience(d)
+
+
+def _stop(d: Decision) -> str:
+    match d.verdict:
+        case Verdict.STOPPED if d.patience is not None:
+            return (
+                f"{d.callback} stopped the training: {d.monitor} did not improve on "
+                f"{_best(d.best, d.observed, d.best_epoch)}{_by(d.min_delta)} for {_epochs(d.wait)}; "
+                f"patience {d.wait}/{d.patience} used up."
+            )
+        case Verdict.STOPPED:
+            return f"{d.callback} stopped the training. {d.detail}".strip()
+        case Verdict.WEIGHTS_RESTORED:
+            at = "" if d.best_epoch is None else f" of epoch {d.best_epoch + 1}"
+            return f"{d.callback} restored the best weights{at} (optimizer state was not)."
+        case Verdict.WARMING_UP:
+            start = "" if d.start_from_epoch is None else f" {d.start_from_epoch + 1}"
+            return f"{d.callback}: warming up, {d.monitor} counts from epoch{start}."
+        case Verdict.METRIC_MISSING:
+            return _missing(d)
+        case _:
+            return _patience(d)
+
+
+def _patience(d: Decision) -> str:
+    observed = f"{d.monitor} {number(d.observed, d.best)}"
+    if d.verdict is Verdict.IMPROVED:
+        if d.best is None:
+            return f"{d.callback}: {observed} is the first value."
+        text = f"{d.callback}: {observed} improved on {_best(d.best, d.observed, d.best_epoch)}"
+        if d.wait:
+            return f"{text}, but did not beat the baseline {number(d.baseline)}; patience {d.wait}/{d.patience}."
+        return f"{text}."
+    return (
+        f"{d.callback}: {observed}, best {number(d.best, d.observed)}"
+        + ("" if d.best_epoch is None else f" at epoch {d.best_epoch + 1}")
+        + f", patience {d.wait}/{d.patience}."
+    )
+
+
+def _by(min_delta: float | None) -> str:
+    return f" by {number(min_delta)}" if min_delta else ""
+
+
+def _epochs(count: int | None) -> str:
+    return "1 epoch" if count == 1 else f"{count} epochs"
+
+
+_DESCRIBE: Final[dict[Topic, Callable[[Decision], str]]] = {
+    Topic.CHECKPOINT: _checkpoint,
+    Topic.LEARNING_RATE: _learning_rate,
+    Topic.STOP: _stop,
+}

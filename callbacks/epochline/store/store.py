@@ -1,0 +1,146 @@
+"""The checkpoint files of one run: save under a name, find a free name, delete, tidy up.
+
+The store keeps no list: what was saved, with which size and digest, is recorded by its users (in
+events), and comes back as arguments. It knows files, not Keras.
+
+Invariant: a name never stands for a half file (`atomic.py`), and only files that are still what was
+recorded are deleted.
+"""
+
+from __future__ import annotations
+
+import enum
+import io
+import itertools
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from epochline.store.atomic import WrittenFile, write_atomic
+from epochline.store.digest import digest_stream
+from epochline.store.files import (
+    NOT_A_FILE,
+    explained,
+    local_path,
+    open_regular,
+    sync_directory,
+)
+from epochline.store.leftovers import remove_leftovers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from typing_extensions import Buffer
+
+__all__ = ["CheckpointStore", "Deletion"]
+
+
+class Deletion(enum.Enum):
+    """What came of a request to delete a file."""
+
+    DELETED = "deleted"
+    ALREADY_GONE = "already_gone"
+    NOT_OURS = "not_ours"
+
+
+class CheckpointStore:
+    """Checkpoint files below one directory.
+
+    Example:
+        >>> store = CheckpointStore(Path("logs/pima/checkpoints"))
+        >>> saved = store.save(store.free_name("epoch-0012", ".weights.h5"), image)
+        >>> store.delete(saved.path, size_bytes=saved.size_bytes, digest=saved.digest)
+        <Deletion.DELETED: 'deleted'>
+
+    Args:
+        root: Directory of names that are not absolute; created by the first save.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def save(
+        self,
+        name_or_path: str | os.PathLike[str],
+        data: Buffer | Iterable[Buffer],
+        *,
+        replace: bool = False,
+    ) -> WrittenFile:
+        """Write a file, complete and durable when this returns.
+
+        Args:
+            name_or_path: Name below `root`, or an absolute path.
+            data: As for `write_atomic`.
+            replace: True replaces a file of that name; False fails when the name is taken.
+
+        Raises:
+            FileExistsError: The name is taken and `replace` is false.
+            OSError: The file could not be written; what was there before still is.
+        """
+        return write_atomic(self.root / local_path(name_or_path), data, replace=replace)
+
+    def free_name(self, stem: str, suffix: str) -> Path:
+        """Return the first unused path of `stem.suffix`, `stem-2.suffix`, `stem-3.suffix`, ….
+
+        Another writer may take the name before it is used. `save` without `replace` then raises
+        `FileExistsError` and overwrites nothing, so ask for a name again.
+        """
+        names = itertools.chain(
+            [f"{stem}{suffix}"], (f"{stem}-{number}{suffix}" for number in itertools.count(2))
+        )
+        return next(path for name in names if not os.path.lexists(path := self.root / name))
+
+    def delete(
+        self, path: str | os.PathLike[str], *, size_bytes: int, digest: str | None = None
+    ) -> Deletion:
+        """Delete a file that is still what was recorded, durably.
+
+        A file of another size, or something that is not a plain file, is not ours. All weights of
+        one model have the same size, so a size alone cannot tell our checkpoint from one that the
+        user put in its place: give the digest wherever it is known. Reading the file costs a
+        fraction of what writing it did, and is once in its life.
+
+        Args:
+            path: Name below `root`, or an absolute path.
+            size_bytes: Size that was recorded.
+            digest: Digest that was recorded; None compares the size only.
+
+        Raises:
+            OSError: The file could not be read or removed.
+        """
+        path = self.root / local_path(path)
+        try:
+            recorded = _stat_if_recorded(path, size_bytes, digest)
+        except (FileNotFoundError, NotADirectoryError):
+            return Deletion.ALREADY_GONE
+        if recorded is None:
+            return Deletion.NOT_OURS
+        with explained("delete this file", path):
+            try:
+                if not os.path.samestat(recorded, path.lstat()):  # replaced while it was read
+                    return Deletion.NOT_OURS
+                path.unlink()
+            except FileNotFoundError:
+                return Deletion.ALREADY_GONE
+            sync_directory(path.parent)
+        return Deletion.DELETED
+
+    def remove_leftovers(self) -> tuple[Path, ...]:
+        """Remove what killed writers left in `root`; to be called when a run starts."""
+        return remove_leftovers(self.root)
+
+
+def _stat_if_recorded(path: Path, size_bytes: int, digest: str | None) -> os.stat_result | None:
+    """Return the identity of the file that was compared, None when it is not what was recorded."""
+    try:
+        descriptor = open_regular(path)
+    except OSError as error:
+        if error.errno in NOT_A_FILE:
+            return None
+        raise
+    with io.FileIO(descriptor) as file:
+        found = os.fstat(descriptor)
+        same = found.st_size == size_bytes
+        if same and digest is not None:
+            same = digest_stream(file, path).digest == digest
+    return found if same else None

@@ -1,0 +1,536 @@
+"""From records to the timeline of a run: checkpoints, decisions, sessions, metrics, gaps.
+
+Pure: records and facts about files in, values out; no files, clock, Keras or TensorBoard.
+
+Invariant: the result depends only on the records, not on the order in which they are given; a record that is
+given twice counts once. A gap in the sequence numbers of a session is told, never hidden.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, TypeVar
+
+from epochline import sentences
+from epochline.errors import CheckpointNotFoundError, MetricNotFoundError
+from epochline.events import (
+    CheckpointFailed,
+    CheckpointPruned,
+    CheckpointSaved,
+    Decision,
+    EndReason,
+    EpochEnded,
+    Event,
+    MetricsDescribed,
+    Mode,
+    Notice,
+    Record,
+    Restored,
+    SaveReason,
+    SessionEnded,
+    SessionStarted,
+    Verdict,
+    WeightsKind,
+)
+from epochline.monitor import infer_mode, rank_key
+
+__all__ = [
+    "CheckpointEntry",
+    "DecisionEntry",
+    "EpochEntry",
+    "Gap",
+    "NoticeEntry",
+    "RestoreEntry",
+    "RunState",
+    "SessionEntry",
+    "Status",
+    "Timeline",
+    "build_timeline",
+]
+
+
+class Status(StrEnum):
+    """What became of a checkpoint."""
+
+    SAVED = "saved"
+    PINNED = "pinned"
+    PRUNED = "pruned"
+    MISSING = "missing"
+    CORRUPT = "corrupt"
+    FAILED = "failed"
+
+
+class RunState(StrEnum):
+    """What the run is doing."""
+
+    RUNNING = "running"
+    ENDED = "ended"
+    UNKNOWN = "unknown"
+    """The last session never said that it ended: killed, crashed, or out of sight."""
+
+
+_ACTED = frozenset(
+    {Verdict.SAVED, Verdict.CHANGED, Verdict.STOPPED, Verdict.WEIGHTS_RESTORED}
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moment:
+    """When something happened, on all three of Keras's axes and by the clock.
+
+    Attributes:
+        session: Id of the session.
+        epoch: Zero-based epoch, as Keras hooks count.
+        step: Optimizer updates done (`optimizer.iterations`).
+        batch: Training batches seen in that `fit`.
+        wall_time: Seconds since the Unix epoch.
+    """
+
+    session: str
+    epoch: int
+    step: int
+    batch: int
+    wall_time: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointEntry(Moment):
+    """A checkpoint and what became of it.
+
+    Attributes:
+        id: Its identity, 16 hexadecimal digits.
+        path: POSIX path relative to the run directory, absolute when outside of it.
+        size_bytes: Size of the file when it was saved; None when saving failed.
+        digest: Digest of the file, `xxh3-128:<hex>`; None when saving failed.
+        metrics: Metrics of its epoch.
+        reason: Why it was saved.
+        why: The same in words, and what became of its file.
+        weights_kind: Whether the model held raw or averaged (EMA) weights.
+        has_optimizer: Whether the file holds the optimizer's state.
+        save_seconds: How long saving took.
+        callback: Class name of the callback that saved it.
+        owned: Whether Epochline wrote the file, and may delete it.
+        status: What became of it.
+    """
+
+    id: str
+    path: str
+    size_bytes: int | None
+    digest: str | None
+    metrics: Mapping[str, float]
+    reason: SaveReason
+    why: str
+    weights_kind: WeightsKind
+    has_optimizer: bool
+    save_seconds: float
+    callback: str
+    owned: bool
+    status: Status
+
+    @property
+    def restorable(self) -> bool:
+        """Whether its file is there, as far as is known without reading it."""
+        return self.status in (Status.SAVED, Status.PINNED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecisionEntry(Decision, Moment):
+    """A decision and when it was made."""
+
+    @property
+    def acted(self) -> bool:
+        """Whether something happened, as opposed to a "no" such as patience 3/20."""
+        return self.verdict in _ACTED
+
+    @property
+    def sentence(self) -> str:
+        """The decision in one sentence."""
+        return sentences.describe(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochEntry(Moment):
+    """An epoch that was trained to its end."""
+
+    metrics: Mapping[str, float]
+    duration_seconds: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoticeEntry(Moment):
+    """Something the user should know."""
+
+    code: str
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestoreEntry(Moment):
+    """A checkpoint that was loaded into the model of a session."""
+
+    checkpoint: str
+    source_session: str
+    checkpoint_epoch: int
+    what: str
+
+    @property
+    def sentence(self) -> str:
+        """The restore in one sentence."""
+        return (
+            f"Continued from checkpoint {self.checkpoint} (epoch {self.checkpoint_epoch + 1}): "
+            f"{self.what} restored."
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionEntry:
+    """One `fit` call of one process.
+
+    Attributes:
+        id: Its identity.
+        started: Wall time of its first record.
+        ended: Wall time of its end; None when it never said that it ended.
+        last_wall_time: Wall time of its last record.
+        last_epoch: Last zero-based epoch that ended; None before the first.
+        end: Why it ended; None when it never said so.
+        start: What was known when it began.
+    """
+
+    id: str
+    started: float
+    ended: float | None
+    last_wall_time: float
+    last_epoch: int | None
+    end: SessionEnded | None
+    start: SessionStarted
+
+    @property
+    def end_reason(self) -> EndReason | None:
+        """Why it ended; None when it never said so."""
+        return self.end.reason if self.end else None
+
+    def message(self, *, running: bool) -> str:
+        """Returns in one sentence why it ended, or what it is doing.
+
+        Args:
+            running: Whether its process is known to live.
+        """
+        if self.end is not None:
+            return sentences.session_end(self.end, self.last_epoch)
+        if running:
+            epoch = self.start.initial_epoch if self.last_epoch is None else self.last_epoch + 1
+            planned = self.start.planned_epochs
+            return f"Training epoch {epoch + 1}" + (f" of {planned}." if planned else ".")
+        done = "its first epoch ended" if self.last_epoch is None else None
+        return (
+            f"Ended without a word before {done} (killed or crashed)."
+            if done
+            else f"Ended without a word after epoch {(self.last_epoch or 0) + 1} (killed or crashed)."
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gap:
+    """Records of a session that are missing between two that are there."""
+
+    session: str
+    first_seq: int
+    last_seq: int
+
+    @property
+    def message(self) -> str:
+        """The gap in one sentence."""
+        count = self.last_seq - self.first_seq + 1
+        return (
+            f"{count} record{'' if count == 1 else 's'} of session {self.session} "
+            f"({self.first_seq} to {self.last_seq}) could not be read; what happened there is not shown."
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timeline:
+    """All that is known of a run; every list is in the order in which things happened."""
+
+    sessions: tuple[SessionEntry, ...]
+    epochs: tuple[EpochEntry, ...]
+    checkpoints: tuple[CheckpointEntry, ...]
+    decisions: tuple[DecisionEntry, ...]
+    restores: tuple[RestoreEntry, ...]
+    notices: tuple[NoticeEntry, ...]
+    gaps: tuple[Gap, ...]
+    directions: Mapping[str, Mode]
+
+    @property
+    def monitor(self) -> str | None:
+        """The metric by which the newest session that had one ranks its checkpoints."""
+        return next((s.start.monitor for s in reversed(self.sessions) if s.start.monitor), None)
+
+    @property
+    def last_wall_time(self) -> float:
+        """Wall time of the newest record, 0 when there is none."""
+        return max((s.last_wall_time for s in self.sessions), default=0.0)
+
+    @cached_property
+    def metric_names(self) -> tuple[str, ...]:
+        """Names of all metrics of the run, in the order in which they first came up."""
+        return tuple(dict.fromkeys(name for row in self.epochs for name in row.metrics))
+
+    def state(self, *, alive: bool | None) -> RunState:
+        """Returns what the run is doing.
+
+        Args:
+            alive: Whether a process is known to write to the run; None when it cannot be known.
+        """
+        if self.sessions and self.sessions[-1].end is not None:
+            return RunState.ENDED
+        return RunState.RUNNING if alive else RunState.UNKNOWN
+
+    def mode(self, metric: str) -> Mode:
+        """Returns which direction of `metric` is better."""
+        for session in reversed(self.sessions):
+            if session.start.monitor == metric and session.start.mode is not None:
+                return session.start.mode
+        return infer_mode(metric, self.directions)
+
+    def history(self) -> dict[str, list[float]]:
+        """Returns metric name to values per epoch, as `History.history` holds them.
+
+        A metric that an epoch did not have (`validation_freq`) has no value for it there, as in Keras. An epoch
+        that was trained again by a later session counts as that session left it.
+        """
+        rows = {row.epoch: row for row in self.epochs}
+        values: dict[str, list[float]] = {name: [] for name in self.metric_names}
+        for epoch in sorted(rows):
+            for name, value in rows[epoch].metrics.items():
+                values[name].append(value)
+        return values
+
+    def best(self, metric: str, mode: Mode | None = None) -> CheckpointEntry:
+        """Returns the restorable checkpoint with the best value of `metric`; of equal ones the later.
+
+        Raises:
+            MetricNotFoundError: If no checkpoint has a value of that metric.
+            CheckpointNotFoundError: If none of them can be restored.
+        """
+        names = dict.fromkeys(name for item in self.checkpoints for name in item.metrics)
+        if metric not in names:
+            raise MetricNotFoundError(metric, names or self.metric_names)
+        wanted = self.mode(metric) if mode is None else mode
+        ranked = sorted(
+            (item for item in reversed(self.checkpoints) if item.restorable),
+            key=lambda item: rank_key(item.metrics.get(metric), wanted),
+        )
+        if not ranked:
+            raise CheckpointNotFoundError(f"best {metric}", self._restorable())
+        return ranked[0]
+
+    def latest(self) -> CheckpointEntry:
+        """Returns the newest restorable checkpoint.
+
+        Raises:
+            CheckpointNotFoundError: If there is none.
+        """
+        for item in reversed(self.checkpoints):
+            if item.restorable:
+                return item
+        raise CheckpointNotFoundError("latest", self._restorable())
+
+    def at(self, epoch: int) -> CheckpointEntry:
+        """Returns the newest restorable checkpoint of `epoch` (zero-based).
+
+        Raises:
+            CheckpointNotFoundError: If there is none; the message names the epochs that have one.
+        """
+        for item in reversed(self.checkpoints):
+            if item.epoch == epoch and item.restorable:
+                return item
+        gone = [item for item in self.checkpoints if item.epoch == epoch]
+        why = f"{gone[-1].why} " if gone else ""
+        raise CheckpointNotFoundError(
+            f"epoch={epoch} (epoch {epoch + 1} as Keras prints it)", why + self._restorable()
+        )
+
+    def by_id(self, checkpoint_id: str) -> CheckpointEntry:
+        """Returns the checkpoint whose id is, or alone begins with, `checkpoint_id`.
+
+        Raises:
+            CheckpointNotFoundError: If there is none, or more than one.
+        """
+        found = [item for item in self.checkpoints if item.id.startswith(checkpoint_id)]
+        if len(found) == 1 and checkpoint_id:
+            return found[0]
+        what = f"{len(found)} ids begin so. " if found else ""
+        raise CheckpointNotFoundError(f"id {checkpoint_id!r}", what + self._restorable())
+
+    def with_files(self, sizes: Mapping[str, int | None]) -> Timeline:
+        """Returns the timeline with the status of each checkpoint checked against its file.
+
+        Args:
+            sizes: Path as in `CheckpointEntry.path` to the size of the file in bytes, None when it is gone.
+        """
+        return replace(
+            self, checkpoints=tuple(_checked(item, sizes) for item in self.checkpoints)
+        )
+
+    def _restorable(self) -> str:
+        epochs = [item.epoch for item in self.checkpoints if item.restorable]
+        if not epochs:
+            return "This run has no checkpoint that can be restored."
+        return f"Checkpoints that can be restored: epoch={', '.join(map(str, sorted(set(epochs))))}."
+
+
+def build_timeline(records: Iterable[Record]) -> Timeline:
+    """Returns the timeline of the run that wrote `records`.
+
+    Args:
+        records: Records of one run, in any order; those given twice count once.
+    """
+    unique = {(record.session, record.seq): record for record in records}
+    ordered = sorted(unique.values(), key=lambda r: (r.wall_time, r.session, r.seq))
+    begun = {session: records[0].wall_time for session, records in _by_session(ordered).items()}
+    ordered.sort(key=lambda r: (begun[r.session], r.session, r.seq))
+    directions: dict[str, Mode] = {}
+    for _, described in _all(ordered, MetricsDescribed):
+        directions.update(described.directions)
+    return Timeline(
+        sessions=tuple(_session(name, own) for name, own in _by_session(ordered).items()),
+        epochs=tuple(
+            EpochEntry(
+                **_moment(record), metrics=event.metrics, duration_seconds=event.duration_seconds
+            )
+            for record, event in _all(ordered, EpochEnded)
+        ),
+        checkpoints=_checkpoints(ordered),
+        decisions=tuple(
+            DecisionEntry(**_moment(record), **_values(event))
+            for record, event in _all(ordered, Decision)
+        ),
+        restores=tuple(
+            RestoreEntry(
+                **_moment(record),
+                checkpoint=event.checkpoint,
+                source_session=event.session,
+                checkpoint_epoch=event.checkpoint_epoch,
+                what=event.what,
+            )
+            for record, event in _all(ordered, Restored)
+        ),
+        notices=tuple(
+            NoticeEntry(**_moment(record), **_values(event))
+            for record, event in _all(ordered, Notice)
+        ),
+        gaps=_gaps(ordered),
+        directions=directions,
+    )
+
+
+_E = TypeVar("_E", bound=Event)
+
+
+def _all(records: Iterable[Record], kind: type[_E]) -> Iterable[tuple[Record, _E]]:
+    for record in records:
+        for event in record.events:
+            if isinstance(event, kind):
+                yield record, event
+
+
+def _moment(record: Record) -> dict[str, Any]:
+    return {spec.name: getattr(record, spec.name) for spec in fields(Moment)}
+
+
+def _values(event: Event) -> dict[str, Any]:
+    return {spec.name: getattr(event, spec.name) for spec in fields(event)}
+
+
+def _by_session(records: Iterable[Record]) -> dict[str, list[Record]]:
+    sessions: dict[str, list[Record]] = {}
+    for record in records:
+        sessions.setdefault(record.session, []).append(record)
+    return sessions
+
+
+def _session(name: str, records: list[Record]) -> SessionEntry:
+    start = next((event for _, event in _all(records, SessionStarted)), SessionStarted())
+    end = next(iter(_all(records, SessionEnded)), None)
+    return SessionEntry(
+        id=name,
+        started=records[0].wall_time,
+        ended=end[0].wall_time if end else None,
+        last_wall_time=max(record.wall_time for record in records),
+        last_epoch=max((record.epoch for record, _ in _all(records, EpochEnded)), default=None),
+        end=end[1] if end else None,
+        start=start,
+    )
+
+
+def _checkpoints(records: list[Record]) -> tuple[CheckpointEntry, ...]:
+    entries: dict[str, CheckpointEntry] = {}
+    for record in records:
+        for event in record.events:
+            if isinstance(event, CheckpointSaved):
+                entries[event.id] = _saved(record, event)
+            elif isinstance(event, CheckpointFailed):
+                entries[event.id] = _failed(record, event)
+            elif isinstance(event, CheckpointPruned) and event.id in entries:
+                entries[event.id] = _now(
+                    entries[event.id], Status.PRUNED, sentences.why_pruned(event)
+                )
+    return tuple(entries.values())
+
+
+def _saved(record: Record, event: CheckpointSaved) -> CheckpointEntry:
+    own = {spec.name for spec in fields(CheckpointEntry)}
+    values = {name: value for name, value in _values(event).items() if name in own}
+    return CheckpointEntry(
+        **_moment(record), **values, why=sentences.why_saved(event), status=Status.SAVED
+    )
+
+
+def _failed(record: Record, event: CheckpointFailed) -> CheckpointEntry:
+    return CheckpointEntry(
+        **_moment(record),
+        id=event.id,
+        path=event.path,
+        size_bytes=None,
+        digest=None,
+        metrics=event.metrics,
+        reason=SaveReason.SCHEDULED,
+        why=f"Save failed: {event.message} Training went on. This checkpoint cannot be restored.",
+        weights_kind=WeightsKind.RAW,
+        has_optimizer=False,
+        save_seconds=0.0,
+        callback="",
+        owned=False,
+        status=Status.FAILED,
+    )
+
+
+def _checked(item: CheckpointEntry, sizes: Mapping[str, int | None]) -> CheckpointEntry:
+    if not item.restorable or item.path not in sizes or sizes[item.path] == item.size_bytes:
+        return item
+    found = sizes[item.path]
+    if found is None:
+        return _now(
+            item, Status.MISSING, "Its file is gone: deleted or moved after it was saved."
+        )
+    fate = f"Its file has {found} bytes, but {item.size_bytes} were saved: truncated or overwritten."
+    return _now(item, Status.CORRUPT, fate)
+
+
+def _now(item: CheckpointEntry, status: Status, fate: str) -> CheckpointEntry:
+    return replace(item, status=status, why=f"{item.why} {fate}")
+
+
+def _gaps(records: list[Record]) -> tuple[Gap, ...]:
+    gaps: list[Gap] = []
+    for session, own in _by_session(records).items():
+        expected = 0
+        for record in own:
+            if record.seq > expected:
+                gaps.append(Gap(session=session, first_seq=expected, last_seq=record.seq - 1))
+            expected = record.seq + 1
+    return tuple(gaps)

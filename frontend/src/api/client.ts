@@ -1,0 +1,117 @@
+/**
+ * Asks the plugin's routes and returns checked answers.
+ *
+ * All URLs are relative to TensorBoard's plugin base, so a path prefix or proxy needs no knowledge here.
+ * A failure is one of two: the server answered with an error in words (`ApiError`), or it did not
+ * answer in our language at all (`Unreachable`).
+ */
+import { type Decoder, decode, ShapeError } from './decode';
+import type { CheckpointDetail, ErrorCode, RestoreAnswer, Runs, Timeline } from './types';
+
+const TIMEOUT_MS = 30_000;
+
+/** The server refused or failed, and said so. */
+export class ApiError extends Error {
+  readonly code: ErrorCode | 'unexpected';
+  readonly hint: string;
+
+  constructor(code: ErrorCode | 'unexpected', message: string, hint: string) {
+    super(message);
+    this.name = 'ApiError';
+    this.code = code;
+    this.hint = hint;
+  }
+}
+
+/** There was no answer, or one that is not from the plugin. */
+export class Unreachable extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'Unreachable';
+  }
+}
+
+export interface Api {
+  /** The same object as before when nothing changed. */
+  runs(): Promise<Runs>;
+  /** Null when the run is still at `since`. */
+  timeline(run: string, since: string | null): Promise<Timeline | null>;
+  checkpoint(run: string, id: string, verify: boolean): Promise<CheckpointDetail>;
+  restore(run: string, id: string): Promise<RestoreAnswer>;
+}
+
+async function send(url: string, init: RequestInit): Promise<Response> {
+  try {
+    return await fetch(url, {
+      cache: 'no-store',
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+      ...init,
+    });
+  } catch (cause) {
+    throw new Unreachable(cause instanceof Error ? cause.message : String(cause));
+  }
+}
+
+async function body(response: Response): Promise<unknown> {
+  try {
+    return await response.json();
+  } catch {
+    throw new Unreachable(`The answer (${response.status}) is not JSON.`);
+  }
+}
+
+async function read<T>(response: Response, decoder: Decoder<T>): Promise<T> {
+  const value = await body(response);
+  try {
+    if (!response.ok) {
+      const { code, message, hint } = decode.error(value, 'answer').error;
+      throw new ApiError(code, message, hint);
+    }
+    return decoder(value, 'answer');
+  } catch (cause) {
+    if (!(cause instanceof ShapeError)) throw cause;
+    throw new ApiError(
+      'unexpected',
+      `TensorBoard sent an answer that this page does not understand: ${cause.message}.`,
+      'The plugin may have been updated. Restart TensorBoard and reload this page.',
+    );
+  }
+}
+
+function query(route: string, parameters: Record<string, string>): string {
+  return `./${route}?${new URLSearchParams(parameters)}`;
+}
+
+/** An `Api` that talks to the server this page came from. */
+export function httpApi(): Api {
+  let last: { etag: string; answer: Runs } | null = null;
+  return {
+    async runs() {
+      const headers: Record<string, string> = last === null ? {} : { 'If-None-Match': last.etag };
+      const response = await send('./runs', { headers });
+      if (response.status === 304 && last !== null) return last.answer;
+      const answer = await read(response, decode.runs);
+      const etag = response.headers.get('ETag');
+      last = etag === null ? null : { etag, answer };
+      return answer;
+    },
+    async timeline(run, since) {
+      const response = await send(query('timeline', since === null ? { run } : { run, since }), {});
+      return response.status === 304 ? null : read(response, decode.timeline);
+    },
+    async checkpoint(run, id, verify) {
+      const url = query('checkpoint', verify ? { run, id, verify: '1' } : { run, id });
+      // Reading a large file again takes as long as the disk needs.
+      return read(await send(url, verify ? { signal: null } : {}), decode.checkpoint);
+    },
+    async restore(run, id) {
+      const response = await send('./restore', {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json', 'X-XSRF-Protected': '1' },
+        body: JSON.stringify({ run, id, to: 'file' }),
+        signal: null,
+      });
+      return read(response, decode.restore);
+    },
+  };
+}

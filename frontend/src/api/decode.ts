@@ -1,0 +1,262 @@
+/**
+ * Checks that an answer has the documented shape, so that a mistake is reported where it enters.
+ *
+ * Must not transform: a decoder returns the value it was given. Unknown fields pass.
+ */
+import {
+  type CheckpointDetail,
+  DIRECTIONS,
+  END_REASONS,
+  ERROR_CODES,
+  type ErrorAnswer,
+  type Num,
+  REASONS,
+  type RestoreAnswer,
+  RUN_STATES,
+  type Runs,
+  STATUSES,
+  type Scalars,
+  type ScalarTags,
+  type Timeline,
+  TOPICS,
+  WEIGHTS_KINDS,
+} from './types';
+
+export class ShapeError extends Error {
+  constructor(path: string, expected: string, value: unknown) {
+    const seen = JSON.stringify(value)?.slice(0, 60) ?? 'nothing';
+    super(`${path} should be ${expected}, but is ${seen}`);
+    this.name = 'ShapeError';
+  }
+}
+
+export type Decoder<T> = (value: unknown, path: string) => T;
+
+function primitive<T>(expected: string, test: (value: unknown) => boolean): Decoder<T> {
+  return (value, path) => {
+    if (!test(value)) throw new ShapeError(path, expected, value);
+    return value as T;
+  };
+}
+
+const text = primitive<string>('text', (v) => typeof v === 'string');
+const flag = primitive<boolean>('true or false', (v) => typeof v === 'boolean');
+const number = primitive<number>('a finite number', (v) => Number.isFinite(v));
+const count = primitive<number>('a whole number from 0', (v) => Number.isInteger(v) && Number(v) >= 0);
+const integer = primitive<number>('a whole number', (v) => Number.isInteger(v));
+const num = primitive<Num>(
+  'a number, "NaN", "Infinity", "-Infinity" or null',
+  (v) =>
+    v === null || Number.isFinite(v) || v === 'NaN' || v === 'Infinity' || v === '-Infinity',
+);
+
+function oneOf<const T extends readonly string[]>(values: T): Decoder<T[number]> {
+  return primitive(`one of ${values.join(', ')}`, (v) => values.includes(v as string));
+}
+
+function nullable<T>(inner: Decoder<T>): Decoder<T | null> {
+  return (value, path) => (value === null ? null : inner(value, path));
+}
+
+function list<T>(inner: Decoder<T>): Decoder<T[]> {
+  return (value, path) => {
+    if (!Array.isArray(value)) throw new ShapeError(path, 'a list', value);
+    for (let i = 0; i < value.length; i++) inner(value[i], `${path}[${i}]`);
+    return value as T[];
+  };
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function record<T>(inner: Decoder<T>): Decoder<Record<string, T>> {
+  return (value, path) => {
+    if (!isObject(value)) throw new ShapeError(path, 'an object', value);
+    for (const [key, item] of Object.entries(value)) inner(item, `${path}.${key}`);
+    return value as Record<string, T>;
+  };
+}
+
+function object<T extends object>(fields: { [K in keyof T]: Decoder<T[K]> }): Decoder<T> {
+  return (value, path) => {
+    if (!isObject(value)) throw new ShapeError(path, 'an object', value);
+    for (const key in fields) fields[key](value[key], `${path}.${key}`);
+    return value as T;
+  };
+}
+
+/** An object whose lists, and those of its `metrics`, all have the same length. */
+function columns<T extends object>(inner: Decoder<T>): Decoder<T> {
+  return (value, path) => {
+    const table = inner(value, path);
+    let length: number | undefined;
+    const check = (entry: [string, unknown]) => {
+      const [name, column] = entry;
+      if (isObject(column)) return Object.entries(column).forEach(check);
+      if (!Array.isArray(column)) return;
+      length ??= column.length;
+      if (column.length !== length) {
+        throw new ShapeError(`${path}.${name}`, `a column of ${length} rows`, column.length);
+      }
+    };
+    Object.entries(table).forEach(check);
+    return table;
+  };
+}
+
+const permission = object({ allowed: flag, reason: nullable(text), hint: nullable(text) });
+
+const runs: Decoder<Runs> = object({
+  runs: list(
+    object({
+      run: text,
+      tensorboard_runs: list(text),
+      color_index: count,
+      revision: text,
+      last_wall_time: number,
+    }),
+  ),
+  other_runs: count,
+  logdir: text,
+  actions: object({ restore: permission }),
+});
+
+const session = object<Timeline['sessions'][number]>({
+  id: text,
+  started: number,
+  ended: nullable(number),
+  parent: nullable(text),
+  end_reason: nullable(oneOf(END_REASONS)),
+  message: text,
+  initial_epoch: integer,
+  planned_epochs: nullable(integer),
+  last_epoch: nullable(integer),
+  backend: text,
+  callbacks: list(text),
+});
+
+const position = {
+  session: list(count),
+  epoch: list(integer),
+  step: list(integer),
+  batch: list(integer),
+  wall_time: list(number),
+};
+
+const history = columns<Timeline['history']>(
+  object({ ...position, duration_seconds: list(num), metrics: record(list(num)) }),
+);
+
+const checkpoints = columns<Timeline['checkpoints']>(
+  object({
+    ...position,
+    id: list(text),
+    status: list(oneOf(STATUSES)),
+    reason: list(oneOf(REASONS)),
+    why: list(text),
+    name: list(text),
+    size_bytes: list(num),
+    digest: list(nullable(text)),
+    weights_kind: list(oneOf(WEIGHTS_KINDS)),
+    metrics: record(list(num)),
+  }),
+);
+
+const decisions = columns<Timeline['decisions']>(
+  object({
+    ...position,
+    topic: list(oneOf(TOPICS)),
+    verdict: list(text),
+    acted: list(flag),
+    callback: list(text),
+    sentence: list(text),
+    monitor: list(nullable(text)),
+    observed: list(num),
+    best: list(num),
+    best_epoch: list(num),
+    wait: list(num),
+    patience: list(num),
+    lr_before: list(num),
+    lr_after: list(num),
+  }),
+);
+
+const timeline: Decoder<Timeline> = object({
+  run: text,
+  revision: text,
+  state: oneOf(RUN_STATES),
+  last_wall_time: number,
+  monitor: nullable(text),
+  directions: record(oneOf(DIRECTIONS)),
+  best: nullable(text),
+  sessions: list(session),
+  history,
+  checkpoints,
+  decisions,
+  notices: list(
+    object({
+      code: text,
+      message: text,
+      hint: text,
+      session: count,
+      epoch: integer,
+      wall_time: number,
+    }),
+  ),
+  gaps: list(object({ session: count, first_seq: count, last_seq: count, message: text })),
+});
+
+const checkpoint: Decoder<CheckpointDetail> = object({
+  run: text,
+  id: text,
+  session: count,
+  epoch: integer,
+  step: integer,
+  batch: integer,
+  wall_time: number,
+  status: oneOf(STATUSES),
+  reason: oneOf(REASONS),
+  why: text,
+  name: text,
+  path: text,
+  size_bytes: num,
+  digest: nullable(text),
+  weights_kind: oneOf(WEIGHTS_KINDS),
+  save_seconds: num,
+  metrics: record(num),
+  decisions: list(object({ topic: text, verdict: text, callback: text, sentence: text })),
+  snippets: object({ python: text, keras: text, cli: text }),
+  verify: nullable(object({ ok: flag, message: text })),
+});
+
+const scalarTags: Decoder<ScalarTags> = object({ run: text, tags: list(text) });
+
+const scalars: Decoder<Scalars> = columns(
+  object({ run: text, tag: text, step: list(integer), wall_time: list(number), value: list(num) }),
+);
+
+const restore: Decoder<RestoreAnswer> = object({
+  run: text,
+  id: text,
+  path: text,
+  size_bytes: number,
+  digest: text,
+  created: flag,
+  message: text,
+});
+
+const error: Decoder<ErrorAnswer> = object({
+  error: object({ code: oneOf(ERROR_CODES), message: text, hint: text }),
+});
+
+/** One decoder per documented answer. */
+export const decode = {
+  runs,
+  timeline,
+  checkpoint,
+  scalarTags,
+  scalars,
+  restore,
+  error,
+} as const;

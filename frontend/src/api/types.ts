@@ -1,0 +1,216 @@
+/**
+ * The answers of the plugin's HTTP API, field for field as `http_api.md` states them.
+ *
+ * Knows nothing of how they are shown. Fields are only ever added; unknown ones are ignored.
+ */
+
+/** JSON has no NaN: a non-finite number is a string, a missing one is null. */
+export type Num = number | 'NaN' | 'Infinity' | '-Infinity' | null;
+
+export const ERROR_CODES = [
+  'bad_request',
+  'not_found',
+  'method_not_allowed',
+  'conflict',
+  'too_large',
+  'unsupported_media_type',
+  'forbidden',
+  'read_only',
+  'disk_full',
+  'internal',
+] as const;
+export const RUN_STATES = ['running', 'ended', 'unknown'] as const;
+export const END_REASONS = [
+  'completed',
+  'early_stopping',
+  'nan',
+  'stopped',
+  'interrupted',
+  'failed',
+] as const;
+export const STATUSES = ['saved', 'pinned', 'pruned', 'missing', 'corrupt', 'failed'] as const;
+export const REASONS = ['best', 'scheduled', 'manual'] as const;
+export const TOPICS = ['checkpoint', 'learning_rate', 'stop', 'restore'] as const;
+export const DIRECTIONS = ['min', 'max'] as const;
+export const WEIGHTS_KINDS = ['raw', 'ema'] as const;
+
+export type ErrorCode = (typeof ERROR_CODES)[number];
+export type RunState = (typeof RUN_STATES)[number];
+export type EndReason = (typeof END_REASONS)[number];
+export type Status = (typeof STATUSES)[number];
+export type Reason = (typeof REASONS)[number];
+export type Topic = (typeof TOPICS)[number];
+export type Direction = (typeof DIRECTIONS)[number];
+export type WeightsKind = (typeof WEIGHTS_KINDS)[number];
+
+export interface ErrorAnswer {
+  error: { code: ErrorCode; message: string; hint: string };
+}
+
+export interface Permission {
+  allowed: boolean;
+  reason: string | null;
+  hint: string | null;
+}
+
+export interface Actions {
+  restore: Permission;
+}
+
+export interface RunSummary {
+  run: string;
+  tensorboard_runs: string[];
+  /** Index of the group's first run in TensorBoard's run list. */
+  color_index: number;
+  /** Changes whenever the answer of `timeline` may change. */
+  revision: string;
+  last_wall_time: number;
+}
+
+export interface Runs {
+  runs: RunSummary[];
+  other_runs: number;
+  logdir: string;
+  actions: Actions;
+}
+
+export interface Session {
+  id: string;
+  started: number;
+  ended: number | null;
+  parent: string | null;
+  end_reason: EndReason | null;
+  message: string;
+  initial_epoch: number;
+  planned_epochs: number | null;
+  last_epoch: number | null;
+  backend: string;
+  callbacks: string[];
+}
+
+/** One row per finished epoch, in the order trained. */
+export interface History {
+  session: number[];
+  epoch: number[];
+  step: number[];
+  batch: number[];
+  wall_time: number[];
+  duration_seconds: Num[];
+  metrics: Record<string, Num[]>;
+}
+
+export interface Checkpoints {
+  id: string[];
+  session: number[];
+  epoch: number[];
+  step: number[];
+  batch: number[];
+  wall_time: number[];
+  status: Status[];
+  reason: Reason[];
+  why: string[];
+  name: string[];
+  size_bytes: Num[];
+  digest: (string | null)[];
+  weights_kind: WeightsKind[];
+  metrics: Record<string, Num[]>;
+}
+
+export interface Decisions {
+  session: number[];
+  epoch: number[];
+  step: number[];
+  batch: number[];
+  wall_time: number[];
+  topic: Topic[];
+  verdict: string[];
+  acted: boolean[];
+  callback: string[];
+  sentence: string[];
+  monitor: (string | null)[];
+  observed: Num[];
+  best: Num[];
+  best_epoch: Num[];
+  wait: Num[];
+  patience: Num[];
+  lr_before: Num[];
+  lr_after: Num[];
+}
+
+export interface Notice {
+  code: string;
+  message: string;
+  hint: string;
+  session: number;
+  epoch: number;
+  wall_time: number;
+}
+
+export interface Gap {
+  session: number;
+  first_seq: number;
+  last_seq: number;
+  message: string;
+}
+
+export interface Timeline {
+  run: string;
+  revision: string;
+  state: RunState;
+  last_wall_time: number;
+  monitor: string | null;
+  directions: Record<string, Direction>;
+  best: string | null;
+  sessions: Session[];
+  history: History;
+  checkpoints: Checkpoints;
+  decisions: Decisions;
+  notices: Notice[];
+  gaps: Gap[];
+}
+
+export interface CheckpointDetail {
+  run: string;
+  id: string;
+  session: number;
+  epoch: number;
+  step: number;
+  batch: number;
+  wall_time: number;
+  status: Status;
+  reason: Reason;
+  why: string;
+  name: string;
+  path: string;
+  size_bytes: Num;
+  digest: string | null;
+  weights_kind: WeightsKind;
+  save_seconds: Num;
+  metrics: Record<string, Num>;
+  decisions: { topic: string; verdict: string; callback: string; sentence: string }[];
+  snippets: { python: string; keras: string; cli: string };
+  verify: { ok: boolean; message: string } | null;
+}
+
+export interface ScalarTags {
+  run: string;
+  tags: string[];
+}
+
+export interface Scalars {
+  run: string;
+  tag: string;
+  step: number[];
+  wall_time: number[];
+  value: Num[];
+}
+
+export interface RestoreAnswer {
+  run: string;
+  id: string;
+  path: string;
+  size_bytes: number;
+  digest: string;
+  created: boolean;
+  message: string;
+}

@@ -1,0 +1,79 @@
+/**
+ * Reads and writes the view in TensorBoard's link.
+ *
+ * TensorBoard 2.21 hands plugins an empty dictionary on page load, so the hash is read directly;
+ * writing goes through its storage helper, which keeps what other tabs wrote.
+ */
+import {
+  formatLink,
+  LINK_KEYS,
+  LINK_PREFIX,
+  type LinkState,
+  parseHash,
+  parseLink,
+} from '../model/deep-link';
+import { hostWindow } from './tensorboard';
+
+interface TensorBoardWindow extends Window {
+  tensorboard?: {
+    tf_storage?: {
+      setString?: (
+        key: string,
+        value: string,
+        options: { useLocationReplace: boolean; defaultValue: string },
+      ) => void;
+    };
+  };
+}
+
+export function readLink(): LinkState {
+  return parseLink(parseHash(hostWindow()?.location.hash ?? ''));
+}
+
+/** TensorBoard's own run filter (a regular expression) in the page's address. */
+export function hostRunFilter(): string {
+  const search = hostWindow()?.location.search ?? '';
+  return new URLSearchParams(search).get('runFilter') ?? '';
+}
+
+function replaceHash(host: Window, key: string, value: string): void {
+  const tokens = host.location.hash
+    .replace(/^#/, '')
+    .split('&')
+    .filter((token) => token !== '' && !token.startsWith(`${encodeURIComponent(key)}=`));
+  if (value !== '') tokens.push(`${encodeURIComponent(key)}=${encodeURIComponent(value)}`);
+  host.history.replaceState(host.history.state, '', `#${tokens.join('&')}`);
+}
+
+/** Writes what changed since `before`. A host that refuses costs the link, never the view. */
+export function writeLink(state: LinkState, before: LinkState): void {
+  const host: TensorBoardWindow | null = hostWindow();
+  if (host === null) return;
+  const old = formatLink(before);
+  const values = formatLink(state);
+  for (const name of LINK_KEYS) {
+    const value = values[name];
+    if (value === old[name]) continue;
+    const key = LINK_PREFIX + name;
+    try {
+      const setString = host.tensorboard?.tf_storage?.setString;
+      if (setString) setString(key, value, { useLocationReplace: true, defaultValue: '' });
+      else replaceHash(host, key, value);
+    } catch {
+      return;
+    }
+  }
+}
+
+/** Calls back when the user edits the link or goes back. Returns the undo. */
+export function watchLink(listener: (state: LinkState) => void): () => void {
+  const host = hostWindow();
+  if (host === null) return () => {};
+  const report = () => listener(readLink());
+  host.addEventListener('popstate', report);
+  host.addEventListener('hashchange', report);
+  return () => {
+    host.removeEventListener('popstate', report);
+    host.removeEventListener('hashchange', report);
+  };
+}

@@ -1,0 +1,178 @@
+/**
+ * From checkpoints and decisions to marks, in units of the data: pure, so that it can be tested
+ * without a canvas.
+ *
+ * Invariant: stars, crosses and the selected mark are never left out to save space.
+ */
+import type { Axis } from '../model/axis';
+import { monitorBest } from '../model/best';
+import { toNumber } from '../model/num';
+import { type Checkpoint, metricOf, type RunModel } from '../model/run';
+import type { Target } from '../model/target';
+import { checkpointShape, decisionShape, type Shape } from './glyphs';
+
+export interface Mark {
+  readonly target: Target;
+  readonly key: string;
+  readonly shape: Shape;
+  readonly color: string;
+  readonly x: number;
+  readonly y: number;
+  /** Drawn larger and last. */
+  readonly strong: boolean;
+}
+
+/** A run that is shown, with what the marks need to know of it. */
+export interface ShownRun {
+  readonly model: RunModel;
+  readonly color: string;
+  /** By the metric shown. */
+  readonly best: Checkpoint | null;
+}
+
+/** Where decisions sit inside of a lane, above the checkpoints. Lane N is centred on y = N. */
+const DECISION_OFFSET = -0.26;
+const CHECKPOINT_OFFSET = 0.14;
+
+/** The value of `metric` at a checkpoint: its own, else that of the epoch it belongs to. */
+function valueAt(model: RunModel, row: Checkpoint, metric: string): number {
+  const own = toNumber(metricOf(row, metric));
+  if (Number.isFinite(own)) return own;
+  const { session, epoch } = model.timeline.history;
+  for (let i = epoch.length - 1; i >= 0; i--) {
+    if (epoch[i] === row.epoch && session[i] === row.session) {
+      return Number(model.series(metric)?.[i] ?? Number.NaN);
+    }
+  }
+  return Number.NaN;
+}
+
+/** The few marks on the curve itself: best, pinned and selected. */
+export function curveMarks(
+  runs: readonly ShownRun[],
+  axis: Axis,
+  metric: string,
+  selectedKey: string | null,
+): Mark[] {
+  const marks: Mark[] = [];
+  for (const { model, color, best } of runs) {
+    const own = monitorBest(model);
+    for (const row of model.checkpoints) {
+      const special = row === best || row === own || row.status === 'pinned';
+      const wanted = special || row.key === selectedKey;
+      if (!wanted) continue;
+      const y = valueAt(model, row, metric);
+      if (!Number.isFinite(y)) continue;
+      const shape = checkpointShape(row.status, row === best, row === own);
+      const { target, key } = row;
+      marks.push({ target, key, shape, color, x: model.x(row, axis), y, strong: row === best });
+    }
+  }
+  return marks.sort((a, b) => Number(a.strong) - Number(b.strong));
+}
+
+/** Marks of the learning-rate chart: every change, at the new value. */
+export function learningRateMarks(runs: readonly ShownRun[], axis: Axis): Mark[] {
+  return runs.flatMap(({ model, color }) =>
+    model.decisions
+      .filter(({ topic, acted }) => acted && topic === 'learning_rate')
+      .map((decision) => ({
+        target: decision.target,
+        key: decision.key,
+        shape: 'triangle' as const,
+        color,
+        x: model.x(decision, axis),
+        y: toNumber(decision.lrAfter),
+        strong: false,
+      }))
+      .filter(({ y }) => Number.isFinite(y)),
+  );
+}
+
+/** Every checkpoint and every decision that acted, one lane per run, from the top. */
+export function laneMarks(runs: readonly ShownRun[], axis: Axis): Mark[] {
+  return runs.flatMap(({ model, color, best }, lane) => {
+    const own = monitorBest(model);
+    const marks: Mark[] = model.checkpoints.map((row) => ({
+      target: row.target,
+      key: row.key,
+      shape: checkpointShape(row.status, row === best, row === own),
+      color,
+      x: model.x(row, axis),
+      y: lane + CHECKPOINT_OFFSET,
+      strong: row === best,
+    }));
+    for (const decision of model.decisions) {
+      const shape = decisionShape(decision);
+      if (shape === null) continue;
+      const x = model.x(decision, axis);
+      const y = lane + DECISION_OFFSET;
+      const { target, key } = decision;
+      marks.push({ target, key, shape, color, x, y, strong: shape === 'square' });
+    }
+    return marks;
+  });
+}
+
+export interface PlacedMark {
+  readonly mark: Mark;
+  readonly left: number;
+  readonly top: number;
+}
+
+const MERGE_PX = 3;
+
+function keepAlways(shape: Shape): boolean {
+  return shape !== 'disc' && shape !== 'ring' && shape !== 'triangle';
+}
+
+/**
+ * Places marks in pixels, leaves out those outside, and merges plain ones that are closer than 3 px
+ * to the previous one of the same kind and lane.
+ */
+export function placeMarks(
+  marks: readonly Mark[],
+  toLeft: (x: number) => number,
+  toTop: (y: number) => number,
+  width: number,
+  selectedKey: string | null,
+): PlacedMark[] {
+  const plain: PlacedMark[] = [];
+  const important: PlacedMark[] = [];
+  const previous = new Map<string, number>();
+  for (const mark of marks) {
+    const left = toLeft(mark.x);
+    if (!(left >= -1 && left <= width + 1)) continue;
+    const placed = { mark, left, top: toTop(mark.y) };
+    if (mark.strong || keepAlways(mark.shape) || mark.key === selectedKey) {
+      important.push(placed);
+      continue;
+    }
+    const group = `${mark.y}|${mark.shape}`;
+    const before = previous.get(group);
+    if (before !== undefined && Math.abs(left - before) < MERGE_PX) continue;
+    previous.set(group, left);
+    plain.push(placed);
+  }
+  return [...plain, ...important.sort((a, b) => Number(a.mark.strong) - Number(b.mark.strong))];
+}
+
+/** The mark nearest to a point, if it is near enough to be meant. */
+export function hitMark(
+  placed: readonly PlacedMark[],
+  left: number,
+  top: number,
+  reach = 12,
+): PlacedMark | null {
+  let found: PlacedMark | null = null;
+  let nearest = reach * reach;
+  for (const item of placed) {
+    const distance = (item.left - left) ** 2 + (item.top - top) ** 2;
+    // Later marks lie on top: on a tie they win.
+    if (distance <= nearest) {
+      found = item;
+      nearest = distance;
+    }
+  }
+  return found;
+}

@@ -1,0 +1,61 @@
+/** The entry that TensorBoard imports: `render()` draws the panel into the plugin's page. */
+import { effect } from '@preact/signals';
+import { render as renderInto } from 'preact';
+import uplotCss from 'uplot/dist/uPlot.min.css?inline';
+import { httpApi } from './api/client';
+import { hostRunFilter, readLink, watchLink, writeLink } from './host/link';
+import {
+  isFramedByStranger,
+  isHidden,
+  nameDocument,
+  onReload,
+  watchTheme,
+  watchVisibility,
+} from './host/tensorboard';
+import { tokenSheet } from './model/tokens';
+import { startPolling } from './state/poll';
+import { createStore } from './state/store';
+import css from './styles/index.css?inline';
+import { App } from './views/app';
+import { ErrorBoundary } from './views/error-boundary';
+
+function adoptStyles(): void {
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(tokenSheet() + uplotCss + css);
+  document.adoptedStyleSheets = [sheet];
+}
+
+export function render(): void {
+  adoptStyles();
+  const link = readLink();
+  const store = createStore(link, isFramedByStranger());
+  watchTheme((theme) => {
+    document.documentElement.dataset.theme = theme;
+    store.theme.value = theme;
+  });
+  nameDocument();
+  store.railSearch.value = hostRunFilter();
+
+  const api = httpApi();
+  const poller = startPolling(store, api, !isHidden());
+  watchVisibility(poller.setVisible);
+  onReload(poller.poke);
+  watchLink(store.follow);
+
+  let written = link;
+  effect(() => {
+    const next = store.link.value;
+    if (next === written) return;
+    if (next.runs !== written.runs) poller.poke();
+    writeLink(next, written);
+    written = next;
+  });
+
+  const panel = { store, api, refresh: poller.poke };
+  renderInto(
+    <ErrorBoundary>
+      <App panel={panel} />
+    </ErrorBoundary>,
+    document.body,
+  );
+}

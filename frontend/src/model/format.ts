@@ -1,0 +1,113 @@
+/** Values as people read them: pure text, one locale, tabular widths. */
+import type { Num } from '../api/types';
+
+const INTEGER = new Intl.NumberFormat('en-US');
+const DAY = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
+const DAY_AND_YEAR = new Intl.DateTimeFormat('en-GB', {
+  day: 'numeric',
+  month: 'short',
+  year: 'numeric',
+});
+const CLOCK = new Intl.DateTimeFormat('en-GB', {
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+});
+
+/** Shown where the server sent no value. */
+export const NONE = '–';
+
+const SPECIAL: Record<string, string> = { NaN: 'NaN', Infinity: '∞', '-Infinity': '−∞' };
+
+function special(value: Num | undefined): string | null {
+  if (value === null || value === undefined) return NONE;
+  return typeof value === 'string' ? (SPECIAL[value] ?? value) : null;
+}
+
+function minus(text: string): string {
+  return text.replace(/-/g, '−');
+}
+
+/** A metric with four decimals, so that a column of them lines up. */
+export function formatMetric(value: Num | undefined): string {
+  const other = special(value);
+  if (other !== null) return other;
+  const number = Number(value);
+  const size = Math.abs(number);
+  if (size !== 0 && (size < 1e-4 || size >= 1e6)) return minus(number.toExponential(3));
+  return minus(number.toFixed(size >= 1000 ? 1 : 4));
+}
+
+/** A learning rate in the short form people type: 0.001, 3e-5. */
+export function formatLearningRate(value: Num | undefined): string {
+  const other = special(value);
+  if (other !== null) return other;
+  const number = Number(value);
+  if (number === 0) return '0';
+  const size = Math.abs(number);
+  if (size >= 1e-3 && size < 1e4) return minus(String(Number(number.toPrecision(4))));
+  const [mantissa, exponent] = number.toExponential(3).split('e');
+  return minus(`${Number(mantissa)}e${Number(exponent)}`);
+}
+
+export function formatInteger(value: number): string {
+  return INTEGER.format(value);
+}
+
+/** An epoch as Keras prints it: counted from one. */
+export function formatEpoch(epoch: number): string {
+  return INTEGER.format(epoch + 1);
+}
+
+export function formatBytes(value: Num | undefined): string {
+  const other = special(value);
+  if (other !== null) return other;
+  let size = Number(value);
+  if (size < 1000) return `${size} B`;
+  for (const unit of ['kB', 'MB', 'GB', 'TB']) {
+    size /= 1000;
+    if (size < 999.5) return `${size < 10 ? size.toFixed(1) : size.toFixed(0)} ${unit}`;
+  }
+  return `${size.toFixed(0)} PB`;
+}
+
+/** `21 Nov 10:06:22` in local time; the year is said when it is not the current one. */
+export function formatTime(wallTime: number, now: Date = new Date()): string {
+  const date = new Date(wallTime * 1000);
+  const day = date.getFullYear() === now.getFullYear() ? DAY : DAY_AND_YEAR;
+  return `${day.format(date)} ${CLOCK.format(date)}`;
+}
+
+export function formatClock(wallTime: number): string {
+  return CLOCK.format(new Date(wallTime * 1000));
+}
+
+/** A duration in its two largest units: `2 h 05 m`, `3 m 10 s`, `4.2 s`, `35 ms`. */
+export function formatDuration(seconds: number): string {
+  if (!Number.isFinite(seconds)) return NONE;
+  if (seconds < 0) return `−${formatDuration(-seconds)}`;
+  if (seconds === 0) return '0 s';
+  if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
+  if (seconds < 60) return `${Number(seconds.toFixed(seconds < 10 ? 1 : 0))} s`;
+  const whole = Math.round(seconds);
+  const pad = (n: number) => String(n).padStart(2, '0');
+  if (whole < 3600) return `${Math.floor(whole / 60)} m ${pad(whole % 60)} s`;
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 1440) return `${Math.floor(minutes / 60)} h ${pad(minutes % 60)} m`;
+  const hours = Math.floor(minutes / 60);
+  return `${Math.floor(hours / 24)} d ${pad(hours % 24)} h`;
+}
+
+/** How long ago something was, in one unit: `12 s ago`. */
+export function formatAgo(seconds: number): string {
+  if (seconds < 5) return 'just now';
+  if (seconds < 90) return `${Math.round(seconds)} s ago`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min ago`;
+  if (seconds < 129_600) return `${Math.round(seconds / 3600)} h ago`;
+  return `${Math.round(seconds / 86_400)} d ago`;
+}
+
+/** `1 run`, `8 runs`. */
+export function plural(count: number, one: string, many = `${one}s`): string {
+  return `${formatInteger(count)} ${count === 1 ? one : many}`;
+}

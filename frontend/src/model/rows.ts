@@ -1,0 +1,120 @@
+/** Filtering and sorting the table of checkpoints. Pure; the order of equal rows is kept. */
+import type { Status } from '../api/types';
+import { isRestorable } from './best';
+import { formatEpoch } from './format';
+import { toNumber } from './num';
+import { type Checkpoint, metricOf } from './run';
+
+export type StatusFilter = 'all' | 'best' | 'restorable' | Status;
+
+/** `metric:NAME` sorts by that metric. */
+export type SortColumn =
+  | 'status'
+  | 'run'
+  | 'epoch'
+  | 'step'
+  | 'saved'
+  | 'size'
+  | 'reason'
+  | 'why'
+  | `metric:${string}`;
+
+export interface Sort {
+  readonly column: SortColumn;
+  readonly descending: boolean;
+}
+
+export interface RowFilter {
+  readonly text: string;
+  readonly status: StatusFilter;
+}
+
+/** Best first, gone last: the order in which a status column is useful. */
+const STATUS_ORDER: Record<Status, number> = {
+  pinned: 1,
+  saved: 2,
+  corrupt: 3,
+  failed: 4,
+  missing: 5,
+  pruned: 6,
+};
+
+const haystacks = new WeakMap<Checkpoint, string>();
+
+function haystack(row: Checkpoint): string {
+  let text = haystacks.get(row);
+  if (text === undefined) {
+    const { run, status, reason, name, why } = row;
+    text = `${run} epoch ${formatEpoch(row.epoch)} ${status} ${reason} ${name} ${why}`.toLowerCase();
+    haystacks.set(row, text);
+  }
+  return text;
+}
+
+/** Rows that contain every word of the text and have the status. */
+export function filterRows(
+  rows: readonly Checkpoint[],
+  { text, status }: RowFilter,
+  best: ReadonlySet<string>,
+): Checkpoint[] {
+  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
+  return rows.filter((row) => {
+    if (status === 'best' && !best.has(row.key)) return false;
+    if (status === 'restorable' && !isRestorable(row.status)) return false;
+    const any = status === 'all' || status === 'best' || status === 'restorable';
+    if (!any && row.status !== status) return false;
+    if (words.length === 0) return true;
+    const text = haystack(row);
+    return words.every((word) => text.includes(word));
+  });
+}
+
+function sortValue(column: SortColumn, best: ReadonlySet<string>) {
+  return (row: Checkpoint): number | string => {
+    switch (column) {
+      case 'status':
+        return best.has(row.key) ? 0 : STATUS_ORDER[row.status];
+      case 'run':
+        return row.run;
+      case 'epoch':
+        return row.epoch;
+      case 'step':
+        return row.step;
+      case 'saved':
+        return row.wallTime;
+      case 'size':
+        return toNumber(row.sizeBytes);
+      case 'reason':
+        return row.reason;
+      case 'why':
+        return row.why;
+      default:
+        return toNumber(metricOf(row, column.slice('metric:'.length)));
+    }
+  };
+}
+
+const COLLATOR = new Intl.Collator('en', { numeric: true });
+
+function compare(a: number | string, b: number | string): number {
+  if (typeof a === 'number' && typeof b === 'number') return a < b ? -1 : a > b ? 1 : 0;
+  return COLLATOR.compare(String(a), String(b));
+}
+
+/** Sorted copy; rows without a value come last in either direction, ties by time, newest first. */
+export function sortRows(
+  rows: readonly Checkpoint[],
+  { column, descending }: Sort,
+  best: ReadonlySet<string>,
+): Checkpoint[] {
+  const value = sortValue(column, best);
+  const keyed = rows.map((row) => ({ row, value: value(row), missing: false }));
+  for (const item of keyed) item.missing = Number.isNaN(item.value);
+  keyed.sort((a, b) => {
+    if (a.missing !== b.missing) return a.missing ? 1 : -1;
+    const order = a.missing ? 0 : compare(a.value, b.value);
+    if (order !== 0) return descending ? -order : order;
+    return b.row.wallTime - a.row.wallTime;
+  });
+  return keyed.map((item) => item.row);
+}

@@ -1,0 +1,81 @@
+/** The whole panel: decides which of its states is shown, and places the parts. */
+import { useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
+import { type Panel, PanelContext, useStore } from '../state/context';
+import { Charts } from './charts';
+import { ConnectionBanner } from './connection-banner';
+import { Details } from './details';
+import { EmptyState } from './empty-state';
+import { RunRail } from './run-rail';
+import { Skeleton } from './skeleton';
+import { Story } from './story';
+import { CheckpointTable } from './table';
+import { Toolbar } from './toolbar';
+
+const SKELETON_AFTER_MS = 300;
+
+export function App({ panel }: { panel: Panel }) {
+  return (
+    <PanelContext.Provider value={panel}>
+      <Content />
+      <Announcer />
+    </PanelContext.Provider>
+  );
+}
+
+function Announcer() {
+  const { announcement } = useStore();
+  return (
+    <div class="visually-hidden" aria-live="polite">
+      {announcement}
+    </div>
+  );
+}
+
+function Content() {
+  const { runs } = useStore();
+  const answer = runs.value;
+  if (answer === null) return <FirstAnswer />;
+  if (answer.runs.length === 0) {
+    return (
+      <div class="app">
+        <ConnectionBanner />
+        <EmptyState otherRuns={answer.other_runs} logdir={answer.logdir} />
+      </div>
+    );
+  }
+  return <Loaded />;
+}
+
+/** Before the first answer: nothing for a moment, then a skeleton. */
+function FirstAnswer() {
+  const slow = useSignal(false);
+  useEffect(() => {
+    const timer = setTimeout(() => (slow.value = true), SKELETON_AFTER_MS);
+    return () => clearTimeout(timer);
+  }, []);
+  return (
+    <div class="app">
+      <ConnectionBanner />
+      {slow.value && <Skeleton />}
+    </div>
+  );
+}
+
+function Loaded() {
+  return (
+    <div class="app">
+      <ConnectionBanner />
+      <Toolbar />
+      <div class="body">
+        <RunRail />
+        <main class="main" aria-label="Checkpoints">
+          <Story />
+          <Charts />
+          <CheckpointTable />
+        </main>
+        <Details />
+      </div>
+    </div>
+  );
+}

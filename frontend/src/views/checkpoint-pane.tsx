@@ -1,0 +1,181 @@
+/** One checkpoint: why it is there, what it holds, how to load it, and what can be done with it. */
+import { useComputed } from '@preact/signals';
+import { useRef, useState } from 'preact/hooks';
+import type { CheckpointDetail } from '../api/types';
+import { checkpointShape } from '../layout/glyphs';
+import { isRestorable } from '../model/best';
+import { formatBytes, formatDuration, formatMetric } from '../model/format';
+import { toNumber } from '../model/num';
+import { type Checkpoint, metricOf } from '../model/run';
+import { momentLabel, REASON_LABEL, STATUS_LABEL, STATUS_MEANING } from '../model/words';
+import { usePanel, useStore } from '../state/context';
+import { CopyButton } from './copy-button';
+import { FailureText } from './failure-text';
+import { GlyphIcon } from './glyph';
+import { RestoreDialog } from './restore-dialog';
+import { Snippets } from './snippets';
+import { type Answer, useRequest } from './use-request';
+import { Verify } from './verify';
+
+export function CheckpointPane({ checkpoint }: { checkpoint: Checkpoint }) {
+  const { api } = usePanel();
+  const { run, id, status } = checkpoint;
+  const answer = useRequest(() => api.checkpoint(run, id, false), `${checkpoint.key} ${status}`);
+  return (
+    <>
+      <StatusLine checkpoint={checkpoint} />
+      <p class="muted">{momentLabel(checkpoint)}</p>
+      <p class="why">{checkpoint.why}</p>
+      {!isRestorable(status) && <p class="note">{STATUS_MEANING[status]}</p>}
+      <Metrics checkpoint={checkpoint} />
+      <Rest answer={answer} checkpoint={checkpoint} />
+    </>
+  );
+}
+
+function StatusLine({ checkpoint }: { checkpoint: Checkpoint }) {
+  const store = useStore();
+  const { run, id, status, reason, key } = checkpoint;
+  const best = store.bestKeys.value.has(key);
+  const own = store.models.value.get(run)?.timeline;
+  const ownBest = own?.best === id;
+  const titles = [best ? `Best by ${store.choice.value?.rank}` : STATUS_LABEL[status]];
+  if (ownBest && !(best && own?.monitor === store.choice.value?.rank)) {
+    titles.push(`best by ${own?.monitor}, the run’s monitor`);
+  }
+  return (
+    <p class="kind">
+      <GlyphIcon shape={checkpointShape(status, best, ownBest)} color={store.color(run)} />
+      <strong>{titles.join(' · ')}</strong>
+      <span class="chip">{REASON_LABEL[reason]}</span>
+    </p>
+  );
+}
+
+function Metrics({ checkpoint }: { checkpoint: Checkpoint }) {
+  const { choice } = useStore();
+  const names = useComputed(() => Object.keys(checkpoint.metrics)).value.filter(
+    (name) => metricOf(checkpoint, name) !== null,
+  );
+  return (
+    <dl class="facts">
+      {names.map((name) => (
+        <div key={name} class={name === choice.value?.rank ? 'shown' : ''}>
+          <dt>{name}</dt>
+          <dd>{formatMetric(metricOf(checkpoint, name))}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+interface RestProps {
+  readonly answer: Answer<CheckpointDetail>;
+  readonly checkpoint: Checkpoint;
+}
+
+/** What only the server can tell. */
+function Rest({ answer, checkpoint }: RestProps) {
+  if (answer.state === 'waiting') return <p class="muted">Loading details…</p>;
+  if (answer.state === 'failed') return <FailureText failure={answer.failure} />;
+  return <Loaded detail={answer.value} checkpoint={checkpoint} />;
+}
+
+function Loaded({ detail, checkpoint }: { detail: CheckpointDetail; checkpoint: Checkpoint }) {
+  const restorable = isRestorable(checkpoint.status);
+  const saveSeconds = toNumber(detail.save_seconds);
+  return (
+    <>
+      {restorable && <Actions detail={detail} />}
+      <dl class="facts stacked">
+        <div>
+          <dt>File</dt>
+          <dd class="path" dir="auto">
+            {detail.name}
+          </dd>
+        </div>
+        <div>
+          <dt>Path</dt>
+          <dd class="path">{detail.path}</dd>
+          <CopyButton text={detail.path} label="Copy path" />
+        </div>
+        {detail.digest !== null && (
+          <div>
+            <dt>Digest</dt>
+            <dd class="path">{detail.digest}</dd>
+            <CopyButton text={detail.digest} label="Copy digest" />
+          </div>
+        )}
+      </dl>
+      <dl class="facts">
+        <div>
+          <dt>Size</dt>
+          <dd>{formatBytes(detail.size_bytes)}</dd>
+        </div>
+        {Number.isFinite(saveSeconds) && (
+          <div>
+            <dt>Saved in</dt>
+            <dd>{formatDuration(saveSeconds)}</dd>
+          </div>
+        )}
+        {detail.weights_kind === 'ema' && (
+          <div>
+            <dt>Weights</dt>
+            <dd>moving average (EMA)</dd>
+          </div>
+        )}
+      </dl>
+      {detail.decisions.length > 0 && (
+        <section>
+          <h3>Decisions of this epoch</h3>
+          <ul class="decisions">
+            {detail.decisions.map(({ callback, sentence }) => (
+              <li key={callback + sentence}>
+                {sentence} <span class="muted">{callback}</span>
+              </li>
+            ))}
+          </ul>
+        </section>
+      )}
+      {restorable && <Snippets snippets={detail.snippets} />}
+    </>
+  );
+}
+
+function Actions({ detail }: { detail: CheckpointDetail }) {
+  const { restorePermission } = useStore();
+  const { allowed, reason, hint } = restorePermission.value;
+  const [open, setOpen] = useState(false);
+  const opener = useRef<HTMLButtonElement>(null);
+  return (
+    <section aria-label="Actions">
+      <div class="actions">
+        <button
+          ref={opener}
+          type="button"
+          class="button primary"
+          aria-disabled={!allowed}
+          aria-describedby={allowed ? undefined : 'restore-reason'}
+          onClick={() => allowed && setOpen(true)}
+        >
+          Restore to file…
+        </button>
+        <Verify run={detail.run} id={detail.id} />
+      </div>
+      {!allowed && (
+        <p class="note" id="restore-reason">
+          Restoring from here is off. {reason} {hint} The command under “CLI” below does the same.
+        </p>
+      )}
+      {open && (
+        <RestoreDialog
+          detail={detail}
+          onClose={() => {
+            setOpen(false);
+            opener.current?.focus();
+          }}
+        />
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,20 @@
+/** Code to read, select and copy. */
+import { CopyButton } from './copy-button';
+
+interface Props {
+  readonly code: string;
+  readonly label: string;
+  readonly copyLabel: string;
+}
+
+export function CodeBlock({ code, label, copyLabel }: Props) {
+  return (
+    <div class="code">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: code that scrolls must be reachable by keyboard */}
+      <pre role="region" aria-label={label} tabIndex={0}>
+        <code>{code}</code>
+      </pre>
+      <CopyButton text={code} label={copyLabel} />
+    </div>
+  );
+}

@@ -1,0 +1,30 @@
+/** Copies a text, and says whether that worked. */
+import { useEffect, useState } from 'preact/hooks';
+import { copyText } from '../host/clipboard';
+import { useStore } from '../state/context';
+import { Icon } from './icon';
+
+const SHOWN_MS = 2_000;
+
+export function CopyButton({ text, label }: { text: string; label: string }) {
+  const { announcement } = useStore();
+  const [result, setResult] = useState<'copied' | 'failed' | null>(null);
+  useEffect(() => {
+    if (result === null) return;
+    const timer = setTimeout(() => setResult(null), SHOWN_MS);
+    return () => clearTimeout(timer);
+  }, [result]);
+
+  const copy = async () => {
+    const copied = await copyText(text);
+    setResult(copied ? 'copied' : 'failed');
+    announcement.value = copied ? 'Copied.' : 'Copying was refused. Select the text instead.';
+  };
+  const caption = { copied: 'Copied', failed: 'Select the text instead' };
+  return (
+    <button type="button" class="button small" onClick={copy} aria-label={label} title={label}>
+      <Icon name={result === 'copied' ? 'done' : 'copy'} />
+      {result === null ? 'Copy' : caption[result]}
+    </button>
+  );
+}

@@ -1,0 +1,73 @@
+/** The pane for what is selected: a checkpoint or a decision. A sheet over the page where it is narrow. */
+import type { ComponentChildren } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
+import { useStore } from '../state/context';
+import { CheckpointPane } from './checkpoint-pane';
+import { DecisionPane } from './decision-pane';
+import { Icon } from './icon';
+import { isNarrow, viewport } from './viewport';
+
+export function Details() {
+  const store = useStore();
+  const checkpoint = store.selectedCheckpoint.value;
+  const decision = store.selectedDecision.value;
+  const { selection } = store.link.value;
+  if (checkpoint !== null) {
+    return (
+      <Pane run={checkpoint.run}>
+        <CheckpointPane key={checkpoint.key} checkpoint={checkpoint} />
+      </Pane>
+    );
+  }
+  if (decision !== null) {
+    return (
+      <Pane run={decision.run}>
+        <DecisionPane decision={decision} />
+      </Pane>
+    );
+  }
+  // A link can name what is not there: a run that is hidden, or was deleted.
+  if (selection === null || store.connection.value.state !== 'ok') return null;
+  return (
+    <Pane run={selection.run}>
+      <p>
+        This {selection.kind} is not in the data. Its run may be hidden in the list of runs, or have
+        been deleted.
+      </p>
+    </Pane>
+  );
+}
+
+function Pane({ run, children }: { run: string; children: ComponentChildren }) {
+  const store = useStore();
+  const pane = useRef<HTMLElement>(null);
+  const close = () => {
+    store.change({ selection: null });
+    document.getElementById('checkpoint-grid')?.focus();
+  };
+  useEffect(() => {
+    const onKeyDown = (event: KeyboardEvent) => {
+      const inDialog = event.target instanceof Element && event.target.closest('dialog');
+      if (event.key === 'Escape' && !inDialog) close();
+    };
+    document.addEventListener('keydown', onKeyDown);
+    return () => document.removeEventListener('keydown', onKeyDown);
+  }, []);
+  useEffect(() => {
+    if (isNarrow(viewport.peek())) document.getElementById('details-title')?.focus();
+  }, []);
+  return (
+    <aside ref={pane} class="details" aria-labelledby="details-title">
+      <header>
+        <span class="swatch" style={{ background: store.color(run) }} />
+        <h2 id="details-title" tabIndex={-1} dir="auto" title={run}>
+          {run}
+        </h2>
+        <button type="button" class="icon-button" aria-label="Close details" onClick={close}>
+          <Icon name="close" />
+        </button>
+      </header>
+      <div class="details-body">{children}</div>
+    </aside>
+  );
+}

@@ -1,0 +1,103 @@
+/** Says what *Restore to file* will do before it is done, does it, and says where the copy is. */
+import { useEffect, useRef, useState } from 'preact/hooks';
+import type { CheckpointDetail, RestoreAnswer } from '../api/types';
+import { formatEpoch } from '../model/format';
+import { restorePlan } from '../model/words';
+import { usePanel } from '../state/context';
+import { CodeBlock } from './code-block';
+import { CopyButton } from './copy-button';
+import { FailureText } from './failure-text';
+import { type Failure, toFailure } from './use-request';
+
+type Progress =
+  | { readonly state: 'asking' | 'working' }
+  | { readonly state: 'done'; readonly answer: RestoreAnswer }
+  | { readonly state: 'failed'; readonly failure: Failure };
+
+interface Props {
+  readonly detail: CheckpointDetail;
+  readonly onClose: () => void;
+}
+
+export function RestoreDialog({ detail, onClose }: Props) {
+  const { api, store } = usePanel();
+  const dialog = useRef<HTMLDialogElement>(null);
+  const safe = useRef<HTMLButtonElement>(null);
+  const [progress, setProgress] = useState<Progress>({ state: 'asking' });
+
+  useEffect(() => {
+    dialog.current?.showModal();
+    safe.current?.focus();
+  }, []);
+
+  const restore = async () => {
+    setProgress({ state: 'working' });
+    // The pressed button goes away; the focus stays inside of the dialog.
+    safe.current?.focus();
+    try {
+      const answer = await api.restore(detail.run, detail.id);
+      setProgress({ state: 'done', answer });
+      store.announcement.value = answer.message;
+    } catch (cause) {
+      setProgress({ state: 'failed', failure: toFailure(cause) });
+    }
+  };
+  const { state } = progress;
+  const open = state === 'asking' || state === 'working';
+  return (
+    <dialog ref={dialog} class="dialog" aria-labelledby="restore-title" onClose={onClose}>
+      <h2 id="restore-title">
+        {state === 'done'
+          ? 'The copy is ready'
+          : `Restore epoch ${formatEpoch(detail.epoch)} of “${detail.run}” to a file?`}
+      </h2>
+      {open && (
+        <>
+          <p>TensorBoard will</p>
+          <ul>
+            {restorePlan(detail).map((item) => (
+              <li key={item} dir="auto">
+                {item}
+              </li>
+            ))}
+          </ul>
+        </>
+      )}
+      {state === 'done' && <Done answer={progress.answer} />}
+      {state === 'failed' && (
+        <>
+          <FailureText failure={progress.failure} />
+          <p>The same from a shell:</p>
+          <CodeBlock code={detail.snippets.cli} label="CLI code" copyLabel="Copy CLI code" />
+        </>
+      )}
+      <div class="dialog-buttons">
+        <button ref={safe} type="button" class="button" onClick={() => dialog.current?.close()}>
+          {open ? 'Cancel' : 'Close'}
+        </button>
+        {open && (
+          <button
+            type="button"
+            class="button primary"
+            aria-disabled={state === 'working'}
+            onClick={() => state === 'asking' && restore()}
+          >
+            {state === 'working' ? 'Copying…' : 'Restore to file'}
+          </button>
+        )}
+      </div>
+    </dialog>
+  );
+}
+
+function Done({ answer }: { answer: RestoreAnswer }) {
+  return (
+    <>
+      <p>{answer.message}</p>
+      <p class="path boxed" dir="auto">
+        {answer.path}
+      </p>
+      <CopyButton text={answer.path} label="Copy path of the restored file" />
+    </>
+  );
+}

@@ -1,0 +1,89 @@
+/** What the charts show: metric, which end of it is best, x axis, scale, and on narrow pages the runs. */
+import type { Direction } from '../api/types';
+import { AXES, AXIS_LABEL } from '../model/axis';
+import { metricLabel } from '../model/metrics';
+import { useStore } from '../state/context';
+import { RunMenu } from './run-menu';
+import { isNarrow, viewport } from './viewport';
+
+export function Toolbar() {
+  const store = useStore();
+  const { axis, logScale, zoom } = store.link.value;
+  const narrow = isNarrow(viewport.value);
+  return (
+    <div class="toolbar" role="toolbar" aria-label="View">
+      {narrow && <RunMenu />}
+      <MetricSelect />
+      <DirectionSelect />
+      <div class="segments" role="radiogroup" aria-label="Horizontal axis">
+        {AXES.map((value) => (
+          <label key={value} class="segment">
+            <input
+              type="radio"
+              name="axis"
+              class="visually-hidden"
+              checked={axis === value}
+              onChange={() => store.change({ axis: value, zoom: null })}
+            />
+            <span>{AXIS_LABEL[value]}</span>
+          </label>
+        ))}
+      </div>
+      <label class="check">
+        <input
+          type="checkbox"
+          checked={logScale}
+          onChange={(event) => store.change({ logScale: event.currentTarget.checked })}
+        />
+        Log scale
+      </label>
+      <span class="spring" />
+      {zoom !== null && (
+        <button type="button" class="button" onClick={() => store.change({ zoom: null })}>
+          Show all
+        </button>
+      )}
+    </div>
+  );
+}
+
+function MetricSelect() {
+  const store = useStore();
+  const choice = store.choice.value;
+  return (
+    <label class="field">
+      <span>Metric</span>
+      <select
+        value={choice?.key ?? ''}
+        disabled={choice === null}
+        onChange={(event) =>
+          store.change({ metric: event.currentTarget.value, direction: null })
+        }
+      >
+        {store.choices.value.map((item) => (
+          <option key={item.key} value={item.key}>
+            {metricLabel(item)}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+function DirectionSelect() {
+  const store = useStore();
+  return (
+    <label class="field">
+      <span>best is</span>
+      <select
+        value={store.direction.value}
+        onChange={(event) =>
+          store.change({ direction: event.currentTarget.value as Direction })
+        }
+      >
+        <option value="min">lowest</option>
+        <option value="max">highest</option>
+      </select>
+    </label>
+  );
+}

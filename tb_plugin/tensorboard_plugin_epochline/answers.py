@@ -1,0 +1,247 @@
+"""From a value or an error to an HTTP response: the only place that sets headers.
+
+Knows HTTP; nothing of runs and checkpoints.
+
+Invariant: whatever a handler does, the client gets an answer of the documented form: an `ApiError` as itself, any other
+exception as `internal`, with its traceback in TensorBoard's log.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import logging
+import math
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from typing import Any, Final
+
+from tensorboard.backend import http_util
+from werkzeug.wrappers import Request, Response
+
+__all__ = [
+    "Answer",
+    "ApiError",
+    "ErrorCode",
+    "Num",
+    "app",
+    "json_answer",
+    "not_modified",
+    "num",
+    "parameter",
+]
+
+_logger = logging.getLogger("tensorboard")
+
+JSON: Final = "application/json"
+NOT_MODIFIED: Final = 304
+
+Num = float | str | None
+"""A number as JSON can hold it, see `num`."""
+
+
+class ErrorCode(StrEnum):
+    """What went wrong, for programs."""
+
+    BAD_REQUEST = "bad_request"
+    NOT_FOUND = "not_found"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    CONFLICT = "conflict"
+    TOO_LARGE = "too_large"
+    UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
+    FORBIDDEN = "forbidden"
+    READ_ONLY = "read_only"
+    DISK_FULL = "disk_full"
+    INTERNAL = "internal"
+
+
+_STATUS: Final[Mapping[ErrorCode, int]] = {
+    ErrorCode.BAD_REQUEST: 400,
+    ErrorCode.FORBIDDEN: 403,
+    ErrorCode.READ_ONLY: 403,
+    ErrorCode.NOT_FOUND: 404,
+    ErrorCode.METHOD_NOT_ALLOWED: 405,
+    ErrorCode.CONFLICT: 409,
+    ErrorCode.TOO_LARGE: 413,
+    ErrorCode.UNSUPPORTED_MEDIA_TYPE: 415,
+    ErrorCode.INTERNAL: 500,
+    ErrorCode.DISK_FULL: 507,
+}
+
+
+class ApiError(Exception):
+    """An error that is meant for the user of the panel.
+
+    Attributes:
+        code: What went wrong, for programs.
+        message: What happened, with which value.
+        hint: What to do about it.
+        headers: HTTP headers that belong to it.
+    """
+
+    def __init__(
+        self,
+        code: ErrorCode,
+        message: str,
+        hint: str = "",
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.hint = hint
+        self.headers = dict(headers or {})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What to send.
+
+    Attributes:
+        body: The bytes.
+        content_type: Their media type.
+        status: HTTP status.
+        etag: Changes whenever the body does; None for an answer that must not be compared.
+        gzipped: Whether `body` is compressed already.
+        headers: Further HTTP headers.
+    """
+
+    body: bytes
+    content_type: str
+    status: int = 200
+    etag: str | None = None
+    gzipped: bool = False
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+def num(value: float | None) -> Num:
+    """Returns a number as JSON can hold it: NaN and the infinities as text.
+
+    Example:
+        >>> num(0.5), num(float("nan")), num(None)
+        (0.5, 'NaN', None)
+    """
+    if value is None or math.isfinite(value):
+        return value
+    if math.isnan(value):
+        return "NaN"
+    return "Infinity" if value > 0 else "-Infinity"
+
+
+def json_answer(value: object, *, etag: str | None = None) -> Answer:
+    """Returns `value` as a compressed JSON answer.
+
+    Args:
+        value: What `json.dumps` takes; every number finite, see `num`.
+        etag: What to compare by; derived from the content when None.
+    """
+    text = json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
+    return Answer(
+        body=gzip.compress(text, compresslevel=5, mtime=0),
+        content_type=JSON,
+        etag=etag or hashlib.blake2b(text, digest_size=12).hexdigest(),
+        gzipped=True,
+    )
+
+
+def not_modified(etag: str) -> Answer:
+    """Returns the answer to a client that has the current content."""
+    return Answer(body=b"", content_type=JSON, status=NOT_MODIFIED, etag=etag)
+
+
+def parameter(request: Request, name: str, *, default: str | None = None) -> str:
+    """Returns the value of a parameter of the query.
+
+    Args:
+        request: A request.
+        name: Name of the parameter.
+        default: What it is when the request does not have it; None when it must.
+
+    Raises:
+        ApiError: If it is missing or given twice.
+    """
+    values = request.args.getlist(name)
+    if len(values) == 1:
+        return values[0]
+    if not values and default is not None:
+        return default
+    what = "is missing" if not values else f"is given {len(values)} times"
+    message = f"The parameter {name!r} {what}."
+    raise ApiError(ErrorCode.BAD_REQUEST, message, "The routes are described in http_api.md.")
+
+
+def app(handler: Callable[[Request], Answer], methods: Collection[str]) -> Any:
+    """Returns a WSGI application that answers with what `handler` returns or raises.
+
+    Args:
+        handler: From a request to its answer.
+        methods: The HTTP methods that `handler` is for.
+    """
+    return Request.application(partial(_serve, handler, methods))
+
+
+def _serve(
+    handler: Callable[[Request], Answer], methods: Collection[str], request: Request
+) -> Response:
+    try:
+        if request.method not in methods:
+            raise _wrong_method(request.method, methods)
+        answer = handler(request)
+    except ApiError as error:
+        answer = _error_answer(error)
+    except Exception:  # the border to TensorBoard: nothing may pass
+        _logger.exception("Epochline failed to answer %s %r", request.method, request.full_path)
+        message = "Epochline failed to answer; this is a mistake in it."
+        hint = "The details are in TensorBoard's log. Please report them."
+        answer = _error_answer(ApiError(ErrorCode.INTERNAL, message, hint))
+    return _respond(request, answer)
+
+
+def _wrong_method(method: str, methods: Collection[str]) -> ApiError:
+    allowed = ", ".join(methods)
+    return ApiError(
+        ErrorCode.METHOD_NOT_ALLOWED,
+        f"{method} is not for this route.",
+        f"Use {allowed}.",
+        {"Allow": allowed},
+    )
+
+
+def _error_answer(error: ApiError) -> Answer:
+    value = {"error": {"code": error.code, "message": error.message, "hint": error.hint}}
+    return Answer(
+        body=json.dumps(value).encode(),
+        content_type=JSON,
+        status=_STATUS[error.code],
+        headers=tuple(error.headers.items()),
+    )
+
+
+def _respond(request: Request, answer: Answer) -> Response:
+    headers = list(answer.headers)
+    if answer.etag is not None:
+        # Weak, because the same content goes out with and without compression.
+        headers.append(("ETag", f'W/"{answer.etag}"'))
+        headers.append(("Vary", "Accept-Encoding"))
+        if answer.status == NOT_MODIFIED or request.if_none_match.contains_weak(answer.etag):
+            return _not_modified(headers)
+    response: Response = http_util.Respond(
+        request,
+        answer.body,
+        answer.content_type,
+        code=answer.status,
+        content_encoding="gzip" if answer.gzipped else None,
+        headers=headers,
+    )
+    return response
+
+
+def _not_modified(headers: list[tuple[str, str]]) -> Response:
+    fixed = [("Cache-Control", "no-cache, must-revalidate"), ("X-Content-Type-Options", "nosniff")]
+    response = Response(status=NOT_MODIFIED, headers=headers + fixed)
+    # TensorBoard complains about every response without one.
+    response.content_type = JSON
+    return response

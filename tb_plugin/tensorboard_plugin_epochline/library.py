@@ -1,0 +1,228 @@
+"""The runs as they are now: records, files and locks put together, each run built once per revision.
+
+Invariant: two answers for a run with the same revision are equal, and `Snapshot.revision` is made from all that its
+answer depends on: how far the series have got, what was found of the files, whether the writer lives.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from epochline.errors import CheckpointNotFoundError
+from epochline.store.lock import is_locked
+from epochline.timeline import CheckpointEntry, Timeline, build_timeline
+from tensorboard_plugin_epochline.answers import Answer, ApiError, ErrorCode, json_answer
+from tensorboard_plugin_epochline.directories import RunDirectories, RunDirectory
+from tensorboard_plugin_epochline.file_watch import FileWatch
+from tensorboard_plugin_epochline.runs import RunGroup
+from tensorboard_plugin_epochline.source import EventSource, Mark, Scope, Series, SeriesKey
+from tensorboard_plugin_epochline.views import run_view, timeline_view
+
+__all__ = ["Library", "Snapshot"]
+
+_KEPT_RUNS = 256
+_NAMED_RUNS = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """A run at one moment.
+
+    Attributes:
+        run: Name of its run group.
+        revision: Changes whenever anything else in here does.
+        directory: Where it is.
+        timeline: What is known of it, files included.
+        alive: Whether its writer lives; None when that cannot be told.
+    """
+
+    run: str
+    revision: str
+    directory: RunDirectory
+    timeline: Timeline
+    alive: bool | None
+
+    @cached_property
+    def answer(self) -> Answer:
+        """The answer of the route `timeline`."""
+        view = timeline_view(self.run, self.revision, self.timeline, alive=self.alive)
+        return json_answer(view, etag=self.revision)
+
+    def checkpoint(self, checkpoint_id: str) -> CheckpointEntry:
+        """Returns a checkpoint.
+
+        Args:
+            checkpoint_id: Its id, or a beginning of it that no other has.
+
+        Raises:
+            ApiError: If there is none, or more than one.
+        """
+        try:
+            return self.timeline.by_id(checkpoint_id)
+        except CheckpointNotFoundError as error:
+            message = f"Run {self.run!r}: {error}"
+            hint = "The list of checkpoints may be out of date; reload it."
+            raise ApiError(ErrorCode.NOT_FOUND, message, hint) from error
+
+
+class _Story:
+    """What is kept of one run between requests."""
+
+    def __init__(self, run: str, directory: RunDirectory) -> None:
+        self._run = run
+        self._directory = directory
+        self._marks: Mapping[SeriesKey, Mark] = {}
+        self._series: Mapping[SeriesKey, Series] = {}
+        self._timeline = build_timeline(())
+        self._files = FileWatch(directory.local) if directory.local else None
+        self._snapshot: Snapshot | None = None
+        self._lock = threading.Lock()
+
+    def snapshot(
+        self, source: EventSource, scope: Scope, marks: Mapping[SeriesKey, Mark]
+    ) -> Snapshot:
+        with self._lock:
+            if marks != self._marks:
+                self._series = source.read(scope, marks, self._series)
+                records = (r for series in self._series.values() for r in series.records)
+                self._timeline = build_timeline(records)
+                self._marks = dict(marks)
+            return self._current()
+
+    def revision(self, marks: Mapping[SeriesKey, Mark]) -> str:
+        with self._lock:
+            return self._current().revision if marks == self._marks else _revision(marks)
+
+    def _current(self) -> Snapshot:
+        sizes: Mapping[str, int | None] = {}
+        fingerprint = ""
+        if self._files is not None:
+            saved = (item.path for item in self._timeline.checkpoints if item.restorable)
+            sizes = self._files.sizes(saved)
+            fingerprint = self._files.fingerprint
+        alive = self._alive()
+        revision = _revision(self._marks, fingerprint, alive=alive)
+        if self._snapshot is None or self._snapshot.revision != revision:
+            self._snapshot = Snapshot(
+                run=self._run,
+                revision=revision,
+                directory=self._directory,
+                timeline=self._timeline.with_files(sizes),
+                alive=alive,
+            )
+        return self._snapshot
+
+    def _alive(self) -> bool | None:
+        sessions = self._timeline.sessions
+        if self._directory.local is None or (sessions and sessions[-1].end is not None):
+            return None
+        return is_locked(self._directory.local / "timeline" / "control" / "lock")
+
+
+class Library:
+    """All runs below the log directory.
+
+    Args:
+        source: Where records come from.
+        directories: Where files are.
+    """
+
+    def __init__(self, source: EventSource, directories: RunDirectories) -> None:
+        self.source = source
+        self._directories = directories
+        self._stories: OrderedDict[str, _Story] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def overview(self, scope: Scope) -> tuple[list[dict[str, object]], int]:
+        """Returns the views of the run groups with records, and how many groups have none.
+
+        No record is read for it.
+        """
+        groups = self.source.groups(scope)
+        marks = self.source.marks(scope)
+        views: list[dict[str, object]] = []
+        for group in groups.values():
+            own = _merged(group, marks)
+            if own:
+                with self._lock:
+                    story = self._stories.get(group.name)
+                revision = story.revision(own) if story else _revision(own)
+                last = max(mark.last_wall_time for mark in own.values())
+                views.append(run_view(group, revision, last))
+        return views, len(groups) - len(views)
+
+    def group(self, scope: Scope, run: str) -> RunGroup:
+        """Returns a run group.
+
+        Args:
+            scope: In whose name.
+            run: Its name.
+
+        Raises:
+            ApiError: If there is none; the message names those that exist.
+        """
+        groups = self.source.groups(scope)
+        if run in groups:
+            return groups[run]
+        raise ApiError(
+            ErrorCode.NOT_FOUND,
+            f"There is no run {run!r}. {_names(groups)}",
+            "TensorBoard may still be loading it, or it was deleted.",
+        )
+
+    def snapshot(self, scope: Scope, run: str) -> Snapshot:
+        """Returns a run with Epochline data as it is now.
+
+        Args:
+            scope: In whose name.
+            run: Name of its run group.
+
+        Raises:
+            ApiError: If there is none.
+        """
+        group = self.group(scope, run)
+        own = _merged(group, self.source.marks(scope, group.tensorboard_runs))
+        if not own:
+            raise ApiError(
+                ErrorCode.NOT_FOUND,
+                f"The run {run!r} has no Epochline data.",
+                "Add epochline.callbacks.Timeline(...) to the callbacks of fit.",
+            )
+        return self._story(group.name, next(iter(own)).run).snapshot(self.source, scope, own)
+
+    def _story(self, name: str, tensorboard_run: str) -> _Story:
+        with self._lock:
+            story = self._stories.get(name)
+            if story is None:
+                story = _Story(name, self._directories.find(tensorboard_run))
+                self._stories[name] = story
+            self._stories.move_to_end(name)
+            if len(self._stories) > _KEPT_RUNS:
+                self._stories.popitem(last=False)
+            return story
+
+
+def _merged(
+    group: RunGroup, marks: Mapping[str, Mapping[SeriesKey, Mark]]
+) -> dict[SeriesKey, Mark]:
+    return {key: mark for run in group.tensorboard_runs for key, mark in marks.get(run, {}).items()}
+
+
+def _revision(
+    marks: Mapping[SeriesKey, Mark], files: str = "", *, alive: bool | None = None
+) -> str:
+    text = repr((sorted(marks.items()), files, alive)).encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(text, digest_size=12).hexdigest()
+
+
+def _names(groups: Mapping[str, RunGroup]) -> str:
+    if not groups:
+        return "TensorBoard has loaded no run yet."
+    shown = ", ".join(repr(name) for name in list(groups)[:_NAMED_RUNS])
+    more = len(groups) - _NAMED_RUNS
+    return f"Runs: {shown}" + (f" and {more} more." if more > 0 else ".")

@@ -1,0 +1,286 @@
+"""The plugin as TensorBoard sees it: routes, each a few lines over the modules beside this one.
+
+The answers are documented in `http_api.md`.
+
+Invariant: GET changes nothing anywhere; POST acts only behind `guard`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, Final
+
+from tensorboard.plugins import base_plugin
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Request
+
+from epochline.store.verify import verify
+from epochline.timeline import CheckpointEntry
+from epochline.writer import PLUGIN_NAME
+from tensorboard_plugin_epochline import audit
+from tensorboard_plugin_epochline.answers import (
+    Answer,
+    ApiError,
+    ErrorCode,
+    app,
+    json_answer,
+    not_modified,
+    num,
+    parameter,
+)
+from tensorboard_plugin_epochline.assets import ENTRY, load_assets
+from tensorboard_plugin_epochline.directories import RunDirectories, RunDirectory
+from tensorboard_plugin_epochline.guard import Policy, RequestFacts, check_sender, parse_body
+from tensorboard_plugin_epochline.library import Library, Snapshot
+from tensorboard_plugin_epochline.restore import restore_to_file
+from tensorboard_plugin_epochline.runs import RunGroup, member_name
+from tensorboard_plugin_epochline.source import EventSource, Scope
+from tensorboard_plugin_epochline.views import checkpoint_view
+
+__all__ = ["EpochlinePlugin"]
+
+_READING: Final = ("GET", "HEAD")
+_RESTORE_KEYS: Final = ("run", "id", "to")
+_BODY_TIMEOUT_SECONDS: Final = 10
+_NAMED_TAGS: Final = 50
+
+
+class EpochlinePlugin(base_plugin.TBPlugin):
+    """The tab *Checkpoints*.
+
+    Args:
+        context: What TensorBoard hands to plugins.
+    """
+
+    plugin_name = PLUGIN_NAME
+
+    def __init__(self, context: base_plugin.TBContext) -> None:
+        logdir = context.logdir or ""
+        # With --logdir_spec it is empty.
+        self._logdir = logdir or getattr(context.flags, "logdir_spec", "") or ""
+        directories = RunDirectories(logdir, context.multiplexer)
+        self._library = Library(EventSource(context.data_provider), directories)
+        self._flags = context.flags
+        self._assets = load_assets()
+
+    def get_plugin_apps(self) -> dict[str, Any]:
+        """Returns the routes."""
+        reading: dict[str, Callable[[Request], Answer]] = {
+            "/runs": self._runs,
+            "/timeline": self._timeline,
+            "/checkpoint": self._checkpoint,
+            "/scalars": self._scalars,
+            "/*": _no_such_route,
+        }
+        reading |= {path: partial(_asset, answer) for path, answer in self._assets.items()}
+        routes = {path: app(handler, _READING) for path, handler in reading.items()}
+        return routes | {"/restore": app(self._restore, ("POST",))}
+
+    def is_active(self) -> bool:
+        """Returns False: TensorBoard shows the tab by itself once a run has data of ours."""
+        return False
+
+    def frontend_metadata(self) -> base_plugin.FrontendMetadata:
+        """Returns how the tab is shown."""
+        return base_plugin.FrontendMetadata(
+            es_module_path=ENTRY, tab_name="Checkpoints", disable_reload=False
+        )
+
+    @cached_property
+    def _policy(self) -> Policy:
+        # Not in the constructor: asking for this machine's full name can take seconds.
+        return Policy.of_flags(self._flags)
+
+    def _runs(self, request: Request) -> Answer:
+        views, others = self._library.overview(Scope.of(request))
+        permission = {
+            "allowed": self._policy.refusal is None,
+            "reason": self._policy.refusal,
+            "hint": self._policy.hint,
+        }
+        return json_answer(
+            {
+                "runs": views,
+                "other_runs": others,
+                "logdir": self._logdir,
+                "actions": {"restore": permission},
+            }
+        )
+
+    def _timeline(self, request: Request) -> Answer:
+        run = parameter(request, "run")
+        since = parameter(request, "since", default="")
+        snapshot = self._library.snapshot(Scope.of(request), run)
+        if since == snapshot.revision:
+            return not_modified(snapshot.revision)
+        return snapshot.answer
+
+    def _checkpoint(self, request: Request) -> Answer:
+        run = parameter(request, "run")
+        checkpoint_id = parameter(request, "id")
+        wants_verify = _flag(request, "verify")
+        snapshot = self._library.snapshot(Scope.of(request), run)
+        entry = snapshot.checkpoint(checkpoint_id)
+        directory = snapshot.directory
+        view = checkpoint_view(
+            run,
+            snapshot.timeline,
+            entry=entry,
+            directory=directory.shown,
+            path=directory.file(entry.path),
+            verify=_verified(entry, directory) if wants_verify else None,
+        )
+        return json_answer(view)
+
+    def _scalars(self, request: Request) -> Answer:
+        run = parameter(request, "run")
+        tag = parameter(request, "tag", default="")
+        scope = Scope.of(request)
+        group = self._library.group(scope, run)
+        tags = self._scalar_tags(scope, group)
+        if not tag:
+            return json_answer({"run": run, "tags": list(tags)})
+        if tag not in tags:
+            message = f"The run {run!r} has no scalars {tag!r}. It has: {_listing(tags)}."
+            raise ApiError(ErrorCode.NOT_FOUND, message, "TensorBoard may still be loading them.")
+        points = self._library.source.scalars(scope, *tags[tag])
+        return json_answer(
+            {
+                "run": run,
+                "tag": tag,
+                "step": [point.step for point in points],
+                "wall_time": [point.wall_time for point in points],
+                "value": [num(point.value) for point in points],
+            }
+        )
+
+    def _scalar_tags(self, scope: Scope, group: RunGroup) -> dict[str, tuple[str, str]]:
+        """Returns tag within the group -> run of TensorBoard and tag in it."""
+        found = self._library.source.scalar_tags(scope, group.tensorboard_runs)
+        return {
+            f"{member_name(run)}/{tag}": (run, tag)
+            for run in group.tensorboard_runs
+            for tag in found.get(run, ())
+        }
+
+    def _restore(self, request: Request) -> Answer:
+        facts = _facts(request)
+        body = parse_body(facts, _RESTORE_KEYS)
+        if body["to"] != "file":
+            message = f"A checkpoint cannot be restored to {body['to']!r}."
+            raise ApiError(ErrorCode.BAD_REQUEST, message, 'Use "to": "file".')
+        try:
+            check_sender(facts, self._policy)
+        except ApiError as refusal:
+            self._note_refusal(Scope.of(request), body, refusal)
+            raise
+        snapshot = self._library.snapshot(Scope.of(request), body["run"])
+        return json_answer(_restored(snapshot, snapshot.checkpoint(body["id"])))
+
+    def _note_refusal(self, scope: Scope, body: Mapping[str, str], refusal: ApiError) -> None:
+        try:
+            snapshot = self._library.snapshot(scope, body["run"])
+            entry = snapshot.checkpoint(body["id"])
+        except ApiError:
+            return  # it is about nothing that is in a run
+        _audit(snapshot, entry, refusal.code)
+
+
+def _restored(snapshot: Snapshot, entry: CheckpointEntry) -> dict[str, object]:
+    run_dir = snapshot.directory.local
+    if run_dir is None:
+        message = f"The run is in {snapshot.directory.shown or 'a place unknown to TensorBoard'}."
+        hint = "Files can be copied only where the run is on TensorBoard's machine."
+        raise ApiError(ErrorCode.CONFLICT, message, hint)
+    outcome: str = ErrorCode.INTERNAL
+    try:
+        copy = restore_to_file(entry, run_dir)
+        outcome = "created" if copy.created else "found"
+    except ApiError as error:
+        outcome = error.code
+        raise
+    finally:
+        _audit(snapshot, entry, outcome)
+    return {
+        "run": snapshot.run,
+        "id": entry.id,
+        "path": str(copy.path),
+        "size_bytes": copy.size_bytes,
+        "digest": copy.digest,
+        "created": copy.created,
+        "message": copy.message,
+    }
+
+
+def _audit(snapshot: Snapshot, entry: CheckpointEntry, outcome: str) -> None:
+    run_dir = snapshot.directory.local
+    if run_dir is not None:
+        audit.append(
+            run_dir, action="restore", run=snapshot.run, checkpoint=entry.id, outcome=outcome
+        )
+
+
+def _verified(entry: CheckpointEntry, directory: RunDirectory) -> dict[str, object]:
+    if directory.local is None:
+        message = f"Its file is in {directory.shown}, which cannot be read from here."
+        return {"ok": False, "message": message}
+    if entry.digest is None or entry.size_bytes is None:
+        return {"ok": False, "message": entry.why}
+    path = Path(directory.file(entry.path))
+    result = verify(path, size_bytes=entry.size_bytes, digest=entry.digest)
+    return {"ok": result.ok, "message": result.message}
+
+
+def _facts(request: Request) -> RequestFacts:
+    headers = request.headers
+    return RequestFacts(
+        method=request.method,
+        xsrf_header=headers.get("X-XSRF-Protected"),
+        media_type=request.mimetype,
+        content_length=request.content_length,
+        read_body=partial(_read_body, request),
+        origin=headers.get("Origin"),
+        fetch_site=headers.get("Sec-Fetch-Site"),
+        host=headers.get("Host"),
+    )
+
+
+def _read_body(request: Request) -> bytes:
+    # TensorBoard's server waits for ever for a body that does not come.
+    connection = request.environ.get("werkzeug.socket")
+    if connection is not None:
+        connection.settimeout(_BODY_TIMEOUT_SECONDS)
+    try:
+        return request.get_data(cache=False)
+    except (HTTPException, OSError) as error:
+        message = f"The body did not arrive: {error}"
+        raise ApiError(ErrorCode.BAD_REQUEST, message, "Try again.") from error
+    finally:
+        if connection is not None:
+            connection.settimeout(None)
+
+
+def _flag(request: Request, name: str) -> bool:
+    value = parameter(request, name, default="0")
+    if value not in ("0", "1"):
+        message = f"The parameter {name!r} is {value!r}; it must be 0 or 1."
+        raise ApiError(ErrorCode.BAD_REQUEST, message)
+    return value == "1"
+
+
+def _listing(tags: Mapping[str, object]) -> str:
+    if not tags:
+        return "none"
+    more = len(tags) - _NAMED_TAGS
+    return ", ".join(list(tags)[:_NAMED_TAGS]) + (f" and {more} more" if more > 0 else "")
+
+
+def _asset(answer: Answer, request: Request) -> Answer:  # noqa: ARG001 – a handler's signature
+    return answer
+
+
+def _no_such_route(request: Request) -> Answer:
+    message = f"There is nothing at {request.path!r}."
+    raise ApiError(ErrorCode.NOT_FOUND, message, "The routes are described in http_api.md.")

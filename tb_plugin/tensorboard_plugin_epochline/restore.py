@@ -1,0 +1,128 @@
+"""Copy a checkpoint to `<run>/restored/`: the one thing the panel can do.
+
+Bytes are copied and their digest is checked; nothing is parsed and no model is loaded.
+
+Invariant: only a regular file below the run directory, reached by no symbolic link, whose bytes have the
+recorded digest is copied; no existing file is changed. The path in an event is not trusted: event
+files may come from strangers.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from epochline.errors import CheckpointCorruptError, CheckpointMissingError
+from epochline.sentences import size
+from epochline.store.copy import export_verified
+from epochline.store.verify import verify
+from epochline.timeline import CheckpointEntry, Status
+from tensorboard_plugin_epochline.answers import ApiError, ErrorCode
+from tensorboard_plugin_epochline.snippets import copy_name
+
+__all__ = ["RESTORED_DIR", "Copy", "restore_to_file"]
+
+RESTORED_DIR: Final = "restored"
+
+_ID: Final = re.compile(r"[0-9a-f]{16,32}")
+_NOT_PLAIN: Final = frozenset({errno.ELOOP, errno.EISDIR, errno.EINVAL})
+_READ_ONLY: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+_OTHER: Final = "Choose another checkpoint of this run."
+_BY_HAND: Final = "Use the code shown for the checkpoint, with a user and a machine that may."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copy:
+    """A copy of a checkpoint.
+
+    Attributes:
+        path: Where it is.
+        size_bytes: Its size.
+        digest: Digest of its bytes.
+        created: Whether it was made just now, and was not there before.
+    """
+
+    path: Path
+    size_bytes: int
+    digest: str
+    created: bool
+
+    @property
+    def message(self) -> str:
+        """What happened, in one sentence."""
+        name = f"{RESTORED_DIR}/{self.path.name}"
+        if self.created:
+            return f"Copied to {name} ({size(self.size_bytes)}); its digest was checked."
+        return f"{name} was there already, and is byte for byte this checkpoint."
+
+
+def restore_to_file(entry: CheckpointEntry, run_dir: Path) -> Copy:
+    """Returns the copy of a checkpoint, made unless it is there.
+
+    Args:
+        entry: The checkpoint.
+        run_dir: The run directory, absolute.
+
+    Raises:
+        ApiError: If it cannot be made; the message says why.
+    """
+    if entry.status in (Status.FAILED, Status.PRUNED):
+        raise ApiError(ErrorCode.CONFLICT, entry.why, _OTHER)
+    if entry.digest is None or entry.size_bytes is None or not _ID.fullmatch(entry.id):
+        message = f"The record of checkpoint {entry.id!r} is damaged; its file cannot be checked."
+        raise ApiError(ErrorCode.CONFLICT, message, _OTHER)
+    source = run_dir / entry.path
+    target = run_dir / RESTORED_DIR / copy_name(entry)
+    if target.parent.is_symlink():
+        message = f"{target.parent} is a symbolic link; nothing is written through it."
+        raise ApiError(ErrorCode.CONFLICT, message, "Remove the link.")
+    try:
+        if not os.path.lexists(target):
+            return _made(source, target, entry.size_bytes, entry.digest, run_dir)
+        return _found(target, entry.size_bytes, entry.digest, run_dir)
+    except FileExistsError:
+        # Somebody else made it meanwhile.
+        return _found(target, entry.size_bytes, entry.digest, run_dir)
+
+
+def _made(source: Path, target: Path, size_bytes: int, digest: str, run_dir: Path) -> Copy:
+    try:
+        written = export_verified(
+            source, target, size_bytes=size_bytes, digest=digest, beneath=run_dir
+        )
+    except (CheckpointMissingError, CheckpointCorruptError) as error:
+        raise ApiError(ErrorCode.CONFLICT, str(error), _OTHER) from error
+    except ValueError as error:
+        raise ApiError(ErrorCode.CONFLICT, f"Nothing was copied: {error}", _BY_HAND) from error
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise _explained(error, source) from error
+    return Copy(path=target, size_bytes=written.size_bytes, digest=written.digest, created=True)
+
+
+def _found(target: Path, size_bytes: int, digest: str, run_dir: Path) -> Copy:
+    result = verify(target, size_bytes=size_bytes, digest=digest, beneath=run_dir)
+    if not result.ok:
+        message = f"{target} is there already and is something else: {result.message}"
+        raise ApiError(ErrorCode.CONFLICT, message, "Move it away; it is never overwritten.")
+    return Copy(path=target, size_bytes=size_bytes, digest=digest, created=False)
+
+
+def _explained(error: OSError, source: Path) -> Exception:
+    """Returns the documented error for what the operating system said, or `error` itself."""
+    what = f"{error.strerror or error}: {error.filename}"
+    if error.errno in _FULL:
+        return ApiError(ErrorCode.DISK_FULL, what, "Free some space and try again.")
+    if error.errno in _NOT_PLAIN:
+        return ApiError(ErrorCode.CONFLICT, what, _BY_HAND)
+    if error.errno in _READ_ONLY and str(error.filename) == str(source):
+        return ApiError(ErrorCode.CONFLICT, f"TensorBoard may not read {source}.", _BY_HAND)
+    if error.errno in _READ_ONLY:
+        return ApiError(ErrorCode.READ_ONLY, what, _BY_HAND)
+    return error

@@ -1,0 +1,126 @@
+"""What the store does to a directory, as values: the state before, the action, the state after.
+
+The fault tests interrupt each action at each single operation and allow the two states, nothing
+between.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from unittest import mock
+
+from epochline.store import (
+    CheckpointStore,
+    RunLock,
+    digest_bytes,
+    export_verified,
+    remove_leftovers,
+    write_atomic,
+)
+
+OLD = b"old" * 700_000
+NEW = b"new" * 800_000
+NAME = "epoch-0001.weights.h5"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """An action on a directory.
+
+    Attributes:
+        before: Files before, by name.
+        act: The action.
+        after: Files after it succeeded.
+        after_error: Which states an error may leave.
+        after_kill: Files that a kill may leave besides `before` and `after`.
+    """
+
+    before: dict[str, bytes]
+    act: Callable[[Path], object]
+    after: dict[str, bytes]
+    after_error: tuple[str, ...] = ("before",)
+    after_kill: dict[str, bytes] = field(default_factory=dict)
+
+    def prepare(self, directory: Path) -> None:
+        """Make the state before."""
+        for name, data in self.before.items():
+            (directory / name).write_bytes(data)
+
+
+def _without_hard_links(directory: Path) -> None:
+    refused = mock.patch.object(os, "link", side_effect=OSError(errno.EPERM, "no hard links"))
+    with refused:
+        write_atomic(directory / NAME, NEW, replace=False)
+
+
+def _export(directory: Path) -> None:
+    export_verified(
+        directory / NAME,
+        directory / "copy.weights.h5",
+        size_bytes=len(OLD),
+        digest=digest_bytes(OLD),
+    )
+
+
+def _lock(directory: Path) -> None:
+    lock = RunLock(directory / "lock")
+    lock.acquire()
+    lock.release()
+
+
+SCENARIOS = {
+    "first save of a run": Scenario(
+        before={},
+        act=lambda directory: write_atomic(directory / "a" / "b" / NAME, NEW, replace=False),
+        after={f"a/b/{NAME}": NEW},
+    ),
+    "save under a new name": Scenario(
+        before={"epoch-0000.weights.h5": OLD},
+        act=lambda directory: CheckpointStore(directory).save(NAME, NEW),
+        after={"epoch-0000.weights.h5": OLD, NAME: NEW},
+    ),
+    "save over the last one": Scenario(
+        before={NAME: OLD},
+        act=lambda directory: write_atomic(directory / NAME, NEW, replace=True),
+        after={NAME: NEW},
+        after_error=("before", "after"),
+    ),
+    "save of pieces": Scenario(
+        before={NAME: OLD},
+        act=lambda directory: write_atomic(
+            directory / NAME,
+            (NEW[at : at + 100_000] for at in range(0, len(NEW), 100_000)),
+            replace=True,
+        ),
+        after={NAME: NEW},
+        after_error=("before", "after"),
+    ),
+    "save without hard links": Scenario(
+        before={},
+        act=_without_hard_links,
+        after={NAME: NEW},
+        after_kill={NAME: b""},  # a claimed name that nobody recorded
+    ),
+    "export": Scenario(before={NAME: OLD}, act=_export, after={NAME: OLD, "copy.weights.h5": OLD}),
+    "delete": Scenario(
+        before={NAME: OLD, "epoch-0002.weights.h5": NEW},
+        act=lambda directory: CheckpointStore(directory).delete(
+            NAME, size_bytes=len(OLD), digest=digest_bytes(OLD)
+        ),
+        after={"epoch-0002.weights.h5": NEW},
+        after_error=("before", "after"),
+    ),
+}
+
+# Actions on files that a kill may leave in any state, or that remove what it left.
+LOCKING = Scenario(before={}, act=_lock, after={"lock": b""}, after_error=("before", "after"))
+TIDYING = Scenario(
+    before={".tmp-1-0123456789abcdef-" + NAME: NEW, NAME: OLD},
+    act=remove_leftovers,
+    after={NAME: OLD},
+    after_error=("before", "after"),
+)
