@@ -4,8 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # A second environment, without Keras and TensorFlow: TensorBoard often runs where nothing is trained.
 PLAIN := .venv-notf
-# Tests that train, or that drive programs which do: they need the first environment.
-TRAINING := callbacks end_to_end examples packaging
+# What must be seen to work there: the core, the panel's side of TensorBoard, and TensorBoard itself.
+PLAIN_TESTS := tests/core tests/plugin tests/end_to_end/test_tensorboard_routes.py
 
 # TensorFlow has wheels for these versions of Python and no others.
 PYTHON_IS_SUITABLE := import sys, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
@@ -53,13 +53,13 @@ frontend-test: $(VENV)/installed-test ## Unit tests of the panel
 	$(BIN)/python frontend/bundle.py npm run test
 
 .PHONY: python-test
-python-test: $(VENV)/installed-test $(PLAIN)/installed ## All Python tests, end-to-end ones included (PYTEST_ARGS="-k name")
+python-test: $(VENV)/installed-test ## All Python tests, end-to-end ones included (PYTEST_ARGS="-k name")
 	$(BIN)/python frontend/bundle.py
-	EPOCHLINE_PLAIN_PYTHON='$(CURDIR)/$(PLAIN)/bin/python' $(BIN)/pytest -n $(WORKERS) $(PYTEST_ARGS)
+	$(BIN)/pytest -n $(WORKERS) $(PYTEST_ARGS)
 
 .PHONY: plain-test
-plain-test: $(PLAIN)/installed ## The tests that need no training, without Keras and TensorFlow
-	$(PLAIN)/bin/pytest -n $(WORKERS) $(TRAINING:%=--ignore=tests/%) $(PYTEST_ARGS)
+plain-test: $(PLAIN)/installed ## TensorBoard, panel and core once more, without Keras and TensorFlow
+	$(PLAIN)/bin/pytest -n $(WORKERS) $(PLAIN_TESTS) $(PYTEST_ARGS)
 
 # ---- change -------------------------------------------------------------------------------------
 

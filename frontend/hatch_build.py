@@ -30,7 +30,7 @@ class FrontendHook(BuildHookInterface[BuilderConfig]):
             return []
         return [bundle.NODE_REQUIREMENT]
 
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002 -- hatchling's signature
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Build the bundle if it is due.
 
         `EPOCHLINE_SKIP_FRONTEND=1` leaves it out of editable installs, for work on the Python side

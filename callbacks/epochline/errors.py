@@ -1,6 +1,7 @@
 """The errors that Epochline raises, each a subclass of the builtin one would already catch.
 
-Every message says what happened, with which value, and what to do. This module knows nothing of files, Keras or TensorBoard.
+Every message says what happened, with which value, and what to do. This module knows nothing of
+files, Keras or TensorBoard.
 """
 
 from __future__ import annotations

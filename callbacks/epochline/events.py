@@ -3,8 +3,8 @@
 This is the only module that touches protobuf; `events.proto` is the contract, a class here mirrors
 each of its messages field by field. It knows neither files nor TensorBoard nor Keras.
 
-Invariant: ``decode_record(session, wall_time, encode_record(record)) == record`` for every record, and
-`decode_record` answers any bytes whatever with a record or an `EventFormatError`.
+Invariant: ``decode_record(session, wall_time, encode_record(record)) == record`` for every record,
+and `decode_record` answers any bytes whatever with a record or an `EventFormatError`.
 """
 
 from __future__ import annotations
@@ -370,8 +370,8 @@ def _set(target: Any, name: str, value: Any) -> None:
 def decode_record(session: str, wall_time: float, payload: bytes) -> Record:
     """Returns the record in `payload`.
 
-    Events of kinds, verdicts or reasons that this version does not know are left out, so that an old
-    reader can show the rest of a newer run.
+    Events of kinds, verdicts or reasons that this version does not know are left out, so that an
+    old reader can show the rest of a newer run.
 
     Args:
         session: Id of the session, from the tag.
@@ -389,8 +389,8 @@ def decode_record(session: str, wall_time: float, payload: bytes) -> Record:
         raise EventFormatError(msg) from error
     if not 1 <= message.schema <= SCHEMA:
         msg = (
-            f"Session {session!r} holds a record of format {message.schema}; this version of Epochline "
-            f"reads formats 1 to {SCHEMA}. Update Epochline to see it."
+            f"Session {session!r} holds a record of format {message.schema}; this version "
+            f"of Epochline reads formats 1 to {SCHEMA}. Update Epochline to see it."
         )
         raise EventFormatError(msg)
     return Record(

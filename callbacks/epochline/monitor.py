@@ -1,8 +1,9 @@
 """Is this value better? The comparison rule of Keras's monitoring callbacks, without Keras.
 
-Pure: values in, values out. Everything that ranks checkpoints or judges a metric asks here, so that there
-is one answer. NaN is worse than every number and never better than anything. (Stock Keras callbacks let a
-NaN that comes first be the best for good.)
+Pure: values in, values out. Everything that ranks checkpoints or judges a metric asks here, so that
+    there
+is one answer. NaN is worse than every number and never better than anything. (Stock Keras callbacks
+let a NaN that comes first be the best for good.)
 """
 
 from __future__ import annotations
@@ -61,13 +62,11 @@ def infer_mode(metric: str, directions: Mapping[str, Mode] | None = None) -> Mod
     return Mode.MAX if any(word in name for word in _UP_WORDS) else Mode.MIN
 
 
-def is_improvement(
-    value: float, best: float | None, mode: Mode, min_delta: float = 0.0
-) -> bool:
+def is_improvement(value: float, best: float | None, mode: Mode, min_delta: float = 0.0) -> bool:
     """Returns whether `value` beats `best` by more than `min_delta`.
 
-    The rule is `keras.callbacks.MonitorCallback._is_improvement`, except that NaN never improves, and
-    that any number improves on NaN.
+    The rule is `keras.callbacks.MonitorCallback._is_improvement`, except that NaN never improves,
+    and that any number improves on NaN.
 
     Args:
         value: The new value.

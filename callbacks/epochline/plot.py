@@ -1,8 +1,8 @@
 """Draw the curves of a run with its checkpoints, learning-rate changes and early stop into a file.
 
 Uses matplotlib without pyplot, so that no figure, backend or setting of the caller is touched.
-Epochs are drawn as Keras prints them, from 1. The background is opaque: the picture reads the same on
-a light and on a dark page.
+Epochs are drawn as Keras prints them, from 1. The background is opaque: the picture reads the same
+on a light and on a dark page.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _VALIDATION: Final = "#0072b2"
 _BEST: Final = "#e69f00"
 _STOP: Final = "#d55e00"
 _RATE_COLOR: Final = "#009e73"
-_MANY_CHANGES: Final = 24
+_MANY_CHANGES: Final = 10
 _WIDTH_INCHES: Final = 8.0
 _PANEL_INCHES: Final = 2.5
 _RATE_INCHES: Final = 1.1
@@ -72,7 +72,9 @@ def plot_run(run: Run, path: str | os.PathLike[str], *, metrics: tuple[str, ...]
 
 def _panels(run: Run, wanted: tuple[str, ...]) -> list[str]:
     rates = {name for name in run.metric_names if name.startswith(_RATE)}
-    known = dict.fromkeys(name.removeprefix("val_") for name in run.metric_names if name not in rates)
+    known = dict.fromkeys(
+        name.removeprefix("val_") for name in run.metric_names if name not in rates
+    )
     names = list(dict.fromkeys(name.removeprefix("val_") for name in wanted)) or list(known)
     for name in names:
         if name not in known:
@@ -149,6 +151,7 @@ def _curves(run: Run, axis: Axes, name: str, best: Checkpoint | None) -> None:
         markeredgecolor=_VALIDATION if validation else _TRAIN,
         markeredgewidth=1.4,
         label="checkpoint on disk",
+        clip_on=False,
         zorder=4,
     )
     # The star stands where the checkpoint is best: on the curve of the monitor.
@@ -169,6 +172,7 @@ def _star(axis: Axes, best: Checkpoint, metric: str) -> None:
         markerfacecolor=_BEST,
         markeredgecolor="white",
         label="best",
+        clip_on=False,
         zorder=6,
     )
     axis.set_title(f"best {number(value)} at epoch {best.epoch + 1}", color=_INK, fontsize=8)

@@ -2,8 +2,8 @@
 
 Knows where the timeline of a run lies below a log directory; nothing of what the records mean.
 
-Invariant: any bytes in an event file lead to records or to a `Damage` that says what was left out, never
-to another exception or to memory beyond the size of the file.
+Invariant: any bytes in an event file lead to records or to a `Damage` that says what was left out,
+never to another exception or to memory beyond the size of the file.
 """
 
 from __future__ import annotations
@@ -52,8 +52,9 @@ class ReadResult:
 def find_runs(logdir: str | os.PathLike[str]) -> list[str]:
     """Returns the names of the runs below `logdir` that Epochline recorded.
 
-    A run is a directory that holds `timeline/events.out.tfevents…`; its name is its path below `logdir` with
-    `/`, or `.` for `logdir` itself. Links to directories are followed once, as TensorBoard does.
+    A run is a directory that holds `timeline/events.out.tfevents…`; its name is its path below
+    `logdir` with `/`, or `.` for `logdir` itself. Links to directories are followed once, as
+    TensorBoard does.
 
     Args:
         logdir: What was passed to `Timeline`, or any directory above.
@@ -87,8 +88,8 @@ def read_records(run_dir: str | os.PathLike[str]) -> ReadResult:
                     records.extend(_decode(data))
                 if file.tell() < os.fstat(file.fileno()).st_size:
                     message = (
-                        f"{path.name} is damaged or incomplete after byte {file.tell()}; the events "
-                        "behind that are not shown."
+                        f"{path.name} is damaged or incomplete after byte {file.tell()}; the "
+                        "events behind that are not shown."
                     )
                     damages.append(Damage(path=str(path), message=message))
         except (OSError, EventFormatError) as error:

@@ -1,11 +1,12 @@
 """TensorBoard's record framing: length, checksum of the length, data, checksum of the data.
 
-The format is TFRecord's (https://www.tensorflow.org/tutorials/load_data/tfrecord#tfrecords_format_details),
-with the masked CRC-32C of `tensorboard.summary.writer.record_writer`. The `tensorboard` package computes
-that checksum in Python, 50 times slower than here, and its readers trust the claimed length of a record.
+The format is TFRecord's
+(https://www.tensorflow.org/tutorials/load_data/tfrecord#tfrecords_format_details), with the masked
+CRC-32C of `tensorboard.summary.writer.record_writer`. The `tensorboard` package computes that
+checksum in Python, 50 times slower than here, and its readers trust the claimed length of a record.
 
-Invariant: `read_frames` ends quietly at the first byte that is not a whole, intact record, whatever the
-bytes are; it never asks for more memory than the file has bytes.
+Invariant: `read_frames` ends quietly at the first byte that is not a whole, intact record, whatever
+the bytes are; it never asks for more memory than the file has bytes.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ def read_frames(file: BinaryIO) -> Iterator[bytes]:
     """Yields the data of each record up to the first that is torn or damaged.
 
     Args:
-        file: A regular file, opened for reading in binary mode. Afterwards its position is the end of the last
-            intact record.
+        file: A regular file, opened for reading in binary mode. Afterwards its position is the end
+            of the last intact record.
     """
     size = os.fstat(file.fileno()).st_size
     position = file.tell()

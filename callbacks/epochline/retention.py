@@ -1,13 +1,15 @@
 """Which checkpoints stay? Retention policies are values; deciding is a pure function of records.
 
-Knows no files, clock or Keras. What a policy does not keep may be deleted; who deletes is not decided here.
+Knows no files, clock or Keras. What a policy does not keep may be deleted; who deletes is not
+decided here.
 
-Invariant: `surplus` is idempotent and does not depend on the order of its input; it never names the newest
-checkpoint or a protected one.
+Invariant: `surplus` is idempotent and does not depend on the order of its input; it never names the
+newest checkpoint or a protected one.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -138,9 +140,8 @@ class KeepBest(_Composable):
     def keep(self, checkpoints: Sequence[Retainable], mode_of: ModeOf = infer_mode) -> set[str]:
         """Returns the ids of the best `n`."""
         mode = mode_of(self.metric) if self.mode is None else Mode(self.mode)
-        ranked = sorted(
-            reversed(checkpoints), key=lambda item: rank_key(item.metrics.get(self.metric), mode)
-        )
+        ranked = list(reversed(checkpoints))
+        ranked.sort(key=lambda item: rank_key(item.metrics.get(self.metric), mode))
         return {item.id for item in ranked[: self.n]}
 
     def __str__(self) -> str:
@@ -149,7 +150,7 @@ class KeepBest(_Composable):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeepEvery(_Composable):
-    """Keeps one checkpoint for every so many epochs or seconds: the first at or after each multiple.
+    """Keeps one checkpoint for every so many epochs or seconds: the first after each multiple.
 
     Args:
         epochs: Distance in epochs; epochs are counted as Keras prints them, from 1.
@@ -184,8 +185,7 @@ class KeepEvery(_Composable):
         # Multiples of absolute numbers: what was deleted in between cannot move them.
         if self.epochs is not None:
             return (item.epoch + 1) // self.epochs
-        assert self.seconds is not None
-        return int(item.wall_time // self.seconds)
+        return int(item.wall_time // (self.seconds or math.inf))
 
     def __str__(self) -> str:
         if self.epochs is not None:

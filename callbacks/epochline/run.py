@@ -12,7 +12,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from epochline.errors import CheckpointMissingError, CheckpointNotFoundError, RunNotFoundError
 from epochline.events import Mode
@@ -58,15 +58,17 @@ class Checkpoint(CheckpointEntry):
 
         Args:
             model: A built Keras model of the same architecture.
-            optimizer: Whether to load the state of the optimizer as well (moments, step, learning rate), if
-                there is one; the optimizer is built for it. With False the optimizer stays as it is.
+            optimizer: Whether to load the state of the optimizer as well (moments, step, learning
+                rate), if there is one; the optimizer is built for it. With False the optimizer
+                stays as it is.
 
         Returns:
             What was restored; print its `message`.
 
         Raises:
             CheckpointMissingError: If the file is gone, or was never saved.
-            CheckpointCorruptError: If its bytes are not those that were saved; the model was not touched.
+            CheckpointCorruptError: If its bytes are not those that were saved; the model was not
+                touched.
             CheckpointMismatchError: If it does not fit the model, which is left as it was.
         """
         from epochline.restore import restore_into
@@ -185,14 +187,17 @@ class Run:
         return self.timeline.gaps
 
     def best(self, metric: str | None = None, mode: Mode | str | None = None) -> Checkpoint:
-        """Returns the restorable checkpoint with the best value of a metric; of equal ones the later.
+        """Returns the restorable checkpoint with the best value of a metric.
+
+        Of equal ones it is the later.
 
         Args:
             metric: Name as in `history`; the `monitor` of the run when None.
             mode: `"min"` or `"max"`; as Keras knows the metric when None.
 
         Raises:
-            MetricNotFoundError: If no checkpoint has that metric; the message names those that exist.
+            MetricNotFoundError: If no checkpoint has that metric; the message names those that
+                exist.
             CheckpointNotFoundError: If none can be restored, or the run has no monitor to go by.
         """
         wanted = metric or self.monitor
@@ -256,7 +261,8 @@ def open_run(path: str | os.PathLike[str]) -> Run:
     """Opens a run for reading.
 
     Args:
-        path: The directory that was passed to `Timeline`, or one above it that holds exactly one run.
+        path: The directory that was passed to `Timeline`, or one above it that holds exactly one
+            run.
 
     Raises:
         RunNotFoundError: If there is none, or more than one; the message names them.
@@ -290,5 +296,4 @@ def _checkpoint(run_dir: Path, entry: CheckpointEntry) -> Checkpoint:
 
 
 def _own(entry: CheckpointEntry) -> Checkpoint:
-    assert isinstance(entry, Checkpoint)  # refresh() made all of them so
-    return entry
+    return cast("Checkpoint", entry)  # refresh() made all of them so

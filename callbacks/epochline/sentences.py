@@ -1,6 +1,7 @@
 """Every event in one plain sentence: the only place where reasons are put into words.
 
-Pure: values in, text out. The command line, the Python interface and the panel show these same sentences.
+Pure: values in, text out. The command line, the Python interface and the panel show these same
+    sentences.
 Epochs are told as Keras prints them, from 1.
 """
 
@@ -30,7 +31,7 @@ _SCIENTIFIC_BELOW: Final = 1e-2
 
 
 def number(value: float | None, *others: float | None) -> str:
-    """Returns `value` with four significant digits, or as many as it takes to tell it from `others`.
+    """Returns `value` with four significant digits, or with more to tell it from `others`.
 
     Example:
         >>> number(0.123456, 0.123457)
@@ -86,7 +87,9 @@ def size(bytes_: int | None) -> str:
 def why_saved(event: CheckpointSaved) -> str:
     """Returns why a checkpoint was saved."""
     if event.monitor is None or event.observed is None:
-        return "Saved as scheduled." if event.reason is SaveReason.SCHEDULED else "Saved on request."
+        return (
+            "Saved as scheduled." if event.reason is SaveReason.SCHEDULED else "Saved on request."
+        )
     observed = f"{event.monitor} {number(event.observed, event.best)}"
     if event.reason is SaveReason.BEST:
         if event.best is None:
@@ -110,7 +113,9 @@ def why_pruned(event: CheckpointPruned) -> str:
 
 def session_end(event: SessionEnded, last_epoch: int | None) -> str:
     """Returns why a session ended."""
-    epoch = "before the first epoch ended" if last_epoch is None else f"after epoch {last_epoch + 1}"
+    epoch = (
+        "before the first epoch ended" if last_epoch is None else f"after epoch {last_epoch + 1}"
+    )
     by = event.callback or "something"
     match event.reason:
         case EndReason.COMPLETED:
@@ -170,8 +175,8 @@ def _learning_rate(d: Decision) -> str:
             )
         case Verdict.AT_FLOOR:
             return (
-                f"{who} wanted to cut after {_epochs(d.wait)} without improvement, but the learning rate "
-                f"is at min_lr {rate(d.min_lr)}."
+                f"{who} wanted to cut after {_epochs(d.wait)} without improvement, but the "
+                f"learning rate is at min_lr {rate(d.min_lr)}."
             )
         case Verdict.COOLING_DOWN:
             return f"{who}: cooling down, {_epochs(d.cooldown)} to go."
@@ -186,8 +191,8 @@ def _stop(d: Decision) -> str:
         case Verdict.STOPPED if d.patience is not None:
             return (
                 f"{d.callback} stopped the training: {d.monitor} did not improve on "
-                f"{_best(d.best, d.observed, d.best_epoch)}{_by(d.min_delta)} for {_epochs(d.wait)}; "
-                f"patience {d.wait}/{d.patience} used up."
+                f"{_best(d.best, d.observed, d.best_epoch)}{_by(d.min_delta)} for "
+                f"{_epochs(d.wait)}; patience {d.wait}/{d.patience} used up."
             )
         case Verdict.STOPPED:
             return f"{d.callback} stopped the training. {d.detail}".strip()
@@ -210,7 +215,10 @@ def _patience(d: Decision) -> str:
             return f"{d.callback}: {observed} is the first value."
         text = f"{d.callback}: {observed} improved on {_best(d.best, d.observed, d.best_epoch)}"
         if d.wait:
-            return f"{text}, but did not beat the baseline {number(d.baseline)}; patience {d.wait}/{d.patience}."
+            return (
+                f"{text}, but did not beat the baseline {number(d.baseline)}; "
+                f"patience {d.wait}/{d.patience}."
+            )
         return f"{text}."
     return (
         f"{d.callback}: {observed}, best {number(d.best, d.observed)}"

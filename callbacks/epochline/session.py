@@ -1,10 +1,11 @@
 """One session of a run: numbers its records, writes them, and survives whatever the disk does.
 
-This is the writing side for anybody who trains; it knows the layout of a run directory and nothing of Keras.
+This is the writing side for anybody who trains; it knows the layout of a run directory and nothing
+of Keras.
 
-Invariant: no method but `start` ever raises because of files; what cannot be written is kept and written with
-the next record, said once, and told as a gap only when the process ends before the disk is well again. The
-sequence numbers of a session have no holes that were not losses.
+Invariant: no method but `start` ever raises because of files; what cannot be written is kept and
+written with the next record, said once, and told as a gap only when the process ends before the
+disk is well again. The sequence numbers of a session have no holes that were not losses.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ CONTROL_DIR: Final = "control"
 _BACKLOG: Final = 10_000
 _log = logging.getLogger("epochline")
 
-# Sessions of this process that have not ended, by run directory: a `fit` that was left by an exception says
-# nothing, so that the next one in the same directory has to end it.
+# Sessions of this process that have not ended, by run directory: a `fit` that was left by an
+# exception says nothing, so that the next one in the same directory has to end it.
 _open: dict[Path, Session] = {}
 
 
@@ -84,7 +85,8 @@ class Session:
         """Takes the run directory for this session.
 
         Raises:
-            RunBusyError: If another living process, or another thread of this one, writes to the run.
+            RunBusyError: If another living process, or another thread of this one, writes to the
+                run.
         """
         key = self.run_dir.absolute()
         if key in _open:
@@ -97,6 +99,15 @@ class Session:
             self._complain(error)
         _open[key] = self
         atexit.register(self._end_at_exit)
+
+    def relative(self, path: str | os.PathLike[str]) -> str:
+        """Returns `path` as it is recorded.
+
+        POSIX, relative to the run directory when it is below that, else absolute.
+        """
+        absolute, root = Path(path).absolute(), self.run_dir.absolute()
+        below = absolute.is_relative_to(root)
+        return (absolute.relative_to(root) if below else absolute).as_posix()
 
     def record(self, *events: Event) -> None:
         """Writes `events` as one record at the present epoch, step and batch."""
@@ -116,7 +127,7 @@ class Session:
         self._flush()
 
     def notice(self, code: str, message: str, hint: str = "") -> None:
-        """Tells the user something, in the log and in the timeline, once a session for each `code`."""
+        """Tells the user something, in log and timeline, once a session for each `code`."""
         if code not in self._told:
             self._told.add(code)
             _log.warning("Epochline: %s %s", message, hint)
@@ -155,8 +166,9 @@ class Session:
         if "log" not in self._told:
             self._told.add("log")
             _log.error(
-                "Epochline cannot write to %s: %s. Training goes on; what happens is kept in memory and "
-                "written as soon as the disk allows. Free space or make the directory writable.",
+                "Epochline cannot write to %s: %s. Training goes on; what happens is kept in "
+                "memory and written as soon as the disk allows. Free space or make the directory "
+                "writable.",
                 self.run_dir,
                 error.strerror or error,
             )
@@ -168,5 +180,7 @@ class Session:
         if isinstance(error, KeyboardInterrupt):
             self.end(EndReason.INTERRUPTED)
         else:
-            what = f"{type(error).__name__}: {error}" if error else "fit was left before it had ended"
+            what = (
+                f"{type(error).__name__}: {error}" if error else "fit was left before it had ended"
+            )
             self.end(EndReason.FAILED, message=what)

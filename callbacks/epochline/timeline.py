@@ -2,8 +2,9 @@
 
 Pure: records and facts about files in, values out; no files, clock, Keras or TensorBoard.
 
-Invariant: the result depends only on the records, not on the order in which they are given; a record that is
-given twice counts once. A gap in the sequence numbers of a session is told, never hidden.
+Invariant: the result depends only on the records, not on the order in which they are given; a
+record that is given twice counts once. A gap in the sequence numbers of a session is told, never
+hidden.
 """
 
 from __future__ import annotations
@@ -72,9 +73,7 @@ class RunState(StrEnum):
     """The last session never said that it ended: killed, crashed, or out of sight."""
 
 
-_ACTED = frozenset(
-    {Verdict.SAVED, Verdict.CHANGED, Verdict.STOPPED, Verdict.WEIGHTS_RESTORED}
-)
+_ACTED = frozenset({Verdict.SAVED, Verdict.CHANGED, Verdict.STOPPED, Verdict.WEIGHTS_RESTORED})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,12 +224,12 @@ class SessionEntry:
             epoch = self.start.initial_epoch if self.last_epoch is None else self.last_epoch + 1
             planned = self.start.planned_epochs
             return f"Training epoch {epoch + 1}" + (f" of {planned}." if planned else ".")
-        done = "its first epoch ended" if self.last_epoch is None else None
-        return (
-            f"Ended without a word before {done} (killed or crashed)."
-            if done
-            else f"Ended without a word after epoch {(self.last_epoch or 0) + 1} (killed or crashed)."
+        when = (
+            "before its first epoch ended"
+            if self.last_epoch is None
+            else f"after epoch {self.last_epoch + 1}"
         )
+        return f"Ended without a word {when} (killed or crashed)."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -247,7 +246,8 @@ class Gap:
         count = self.last_seq - self.first_seq + 1
         return (
             f"{count} record{'' if count == 1 else 's'} of session {self.session} "
-            f"({self.first_seq} to {self.last_seq}) could not be read; what happened there is not shown."
+            f"({self.first_seq} to {self.last_seq}) could not be read; what happened then "
+            "is not shown."
         )
 
 
@@ -299,8 +299,8 @@ class Timeline:
     def history(self) -> dict[str, list[float]]:
         """Returns metric name to values per epoch, as `History.history` holds them.
 
-        A metric that an epoch did not have (`validation_freq`) has no value for it there, as in Keras. An epoch
-        that was trained again by a later session counts as that session left it.
+        A metric that an epoch did not have (`validation_freq`) has no value for it there, as in
+        Keras. An epoch that was trained again by a later session counts as that session left it.
         """
         rows = {row.epoch: row for row in self.epochs}
         values: dict[str, list[float]] = {name: [] for name in self.metric_names}
@@ -310,7 +310,7 @@ class Timeline:
         return values
 
     def best(self, metric: str, mode: Mode | None = None) -> CheckpointEntry:
-        """Returns the restorable checkpoint with the best value of `metric`; of equal ones the later.
+        """Returns the restorable checkpoint with the best `metric`; of equal ones the later.
 
         Raises:
             MetricNotFoundError: If no checkpoint has a value of that metric.
@@ -321,7 +321,7 @@ class Timeline:
             raise MetricNotFoundError(metric, names or self.metric_names)
         wanted = self.mode(metric) if mode is None else mode
         ranked = sorted(
-            (item for item in reversed(self.checkpoints) if item.restorable),
+            (c for c in reversed(self.checkpoints) if c.restorable and metric in c.metrics),
             key=lambda item: rank_key(item.metrics.get(metric), wanted),
         )
         if not ranked:
@@ -370,17 +370,18 @@ class Timeline:
         """Returns the timeline with the status of each checkpoint checked against its file.
 
         Args:
-            sizes: Path as in `CheckpointEntry.path` to the size of the file in bytes, None when it is gone.
+            sizes: Path as in `CheckpointEntry.path` to the size of the file in bytes, None when it
+                is gone.
         """
-        return replace(
-            self, checkpoints=tuple(_checked(item, sizes) for item in self.checkpoints)
-        )
+        return replace(self, checkpoints=tuple(_checked(item, sizes) for item in self.checkpoints))
 
     def _restorable(self) -> str:
         epochs = [item.epoch for item in self.checkpoints if item.restorable]
         if not epochs:
             return "This run has no checkpoint that can be restored."
-        return f"Checkpoints that can be restored: epoch={', '.join(map(str, sorted(set(epochs))))}."
+        return (
+            f"Checkpoints that can be restored: epoch={', '.join(map(str, sorted(set(epochs))))}."
+        )
 
 
 def build_timeline(records: Iterable[Record]) -> Timeline:
@@ -514,10 +515,10 @@ def _checked(item: CheckpointEntry, sizes: Mapping[str, int | None]) -> Checkpoi
         return item
     found = sizes[item.path]
     if found is None:
-        return _now(
-            item, Status.MISSING, "Its file is gone: deleted or moved after it was saved."
-        )
-    fate = f"Its file has {found} bytes, but {item.size_bytes} were saved: truncated or overwritten."
+        return _now(item, Status.MISSING, "Its file is gone: deleted or moved after it was saved.")
+    fate = (
+        f"Its file has {found} bytes, but {item.size_bytes} were saved: truncated or overwritten."
+    )
     return _now(item, Status.CORRUPT, fate)
 
 

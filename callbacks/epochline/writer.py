@@ -1,10 +1,10 @@
 """Append to TensorBoard event files, one write per event, without TensorFlow.
 
-Knows the wrapping of a record into a TensorBoard event and the life of one file; nothing of Keras and
-nothing of what the records mean. Whoever calls from a training must catch `OSError`.
+Knows the wrapping of a record into a TensorBoard event and the life of one file; nothing of Keras
+and nothing of what the records mean. Whoever calls from a training must catch `OSError`.
 
-Invariant: after every call, returned or raised, the file ends with a whole record, so that a later event
-is never hidden behind a torn one. Nothing is buffered: what was appended survives `kill -9`.
+Invariant: after every call, returned or raised, the file ends with a whole record, so that a later
+event is never hidden behind a torn one. Nothing is buffered: what was appended survives `kill -9`.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ __all__ = ["PLUGIN_NAME", "TAG_PREFIX", "EventWriter"]
 
 PLUGIN_NAME: Final = "epochline"
 TAG_PREFIX: Final = "epochline/"
-"""The tag of a record is this and the id of its session: TensorBoard's default loader erases what stands in
-the same tag at or after a step that comes again, so that sessions must not share one."""
+"""The tag of a record is this and the id of its session: TensorBoard's default loader erases what
+stands in the same tag at or after a step that comes again, so that sessions must not share one."""
 
 _RECORD_METADATA: Final = SummaryMetadata(
     plugin_data=SummaryMetadata.PluginData(plugin_name=PLUGIN_NAME), data_class=DATA_CLASS_TENSOR
@@ -48,7 +48,8 @@ _SCALAR_METADATA: Final = SummaryMetadata(
 class EventWriter:
     """One event file in a directory of its own or after all that are there.
 
-    The file is created by the first event, so that a writer that has nothing to say leaves no trace.
+    The file is created by the first event, so that a writer that has nothing to say leaves no
+    trace.
 
     Args:
         directory: Where the file goes; made when missing.
@@ -116,32 +117,31 @@ class EventWriter:
             self._fd = None
 
     def _append(self, event: TensorBoardEvent) -> None:
-        if self._fd is None:
-            self._open()
-        self._write(frame(event.SerializeToString()))
+        fd = self._open() if self._fd is None else self._fd
+        self._write(fd, frame(event.SerializeToString()))
 
-    def _open(self) -> None:
+    def _open(self) -> int:
         self.directory.mkdir(parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL
         flags |= getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-        self._fd = os.open(self.directory / _next_name(self.directory), flags, 0o666)
+        self._fd = fd = os.open(self.directory / _next_name(self.directory), flags, 0o666)
         self._size = 0
         header = TensorBoardEvent(wall_time=time.time(), file_version="brain.Event:2")
         try:
-            self._write(frame(header.SerializeToString()))
+            self._write(fd, frame(header.SerializeToString()))
         except OSError:
             self.close()
             raise
+        return fd
 
-    def _write(self, data: bytes) -> None:
-        assert self._fd is not None
+    def _write(self, fd: int, data: bytes) -> None:
         try:
-            written = os.write(self._fd, data)
+            written = os.write(fd, data)
             while written < len(data):
-                written += os.write(self._fd, data[written:])
+                written += os.write(fd, data[written:])
         except OSError:
             try:
-                os.ftruncate(self._fd, self._size)
+                os.ftruncate(fd, self._size)
             except OSError:
                 # The tail is torn for good: what comes next goes into a new file.
                 self.close()

@@ -1,7 +1,6 @@
 /** The entry that TensorBoard imports: `render()` draws the panel into the plugin's page. */
 import { effect } from '@preact/signals';
 import { render as renderInto } from 'preact';
-import uplotCss from 'uplot/dist/uPlot.min.css?inline';
 import { httpApi } from './api/client';
 import { hostRunFilter, readLink, watchLink, writeLink } from './host/link';
 import {
@@ -21,7 +20,7 @@ import { ErrorBoundary } from './views/error-boundary';
 
 function adoptStyles(): void {
   const sheet = new CSSStyleSheet();
-  sheet.replaceSync(tokenSheet() + uplotCss + css);
+  sheet.replaceSync(tokenSheet() + css);
   document.adoptedStyleSheets = [sheet];
 }
 

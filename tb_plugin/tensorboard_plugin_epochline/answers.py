@@ -2,8 +2,8 @@
 
 Knows HTTP; nothing of runs and checkpoints.
 
-Invariant: whatever a handler does, the client gets an answer of the documented form: an `ApiError` as itself, any other
-exception as `internal`, with its traceback in TensorBoard's log.
+Invariant: whatever a handler does, the client gets an answer of the documented form: an `ApiError`
+as itself, any other exception as `internal`, with its traceback in TensorBoard's log.
 """
 
 from __future__ import annotations
@@ -187,8 +187,7 @@ def _serve(
     handler: Callable[[Request], Answer], methods: Collection[str], request: Request
 ) -> Response:
     try:
-        if request.method not in methods:
-            raise _wrong_method(request.method, methods)
+        _check_method(request.method, methods)
         answer = handler(request)
     except ApiError as error:
         answer = _error_answer(error)
@@ -200,14 +199,15 @@ def _serve(
     return _respond(request, answer)
 
 
-def _wrong_method(method: str, methods: Collection[str]) -> ApiError:
-    allowed = ", ".join(methods)
-    return ApiError(
-        ErrorCode.METHOD_NOT_ALLOWED,
-        f"{method} is not for this route.",
-        f"Use {allowed}.",
-        {"Allow": allowed},
-    )
+def _check_method(method: str, methods: Collection[str]) -> None:
+    if method not in methods:
+        allowed = ", ".join(methods)
+        raise ApiError(
+            ErrorCode.METHOD_NOT_ALLOWED,
+            f"{method} is not for this route.",
+            f"Use {allowed}.",
+            {"Allow": allowed},
+        )
 
 
 def _error_answer(error: ApiError) -> Answer:

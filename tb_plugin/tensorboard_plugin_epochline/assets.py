@@ -1,7 +1,7 @@
 """The files of the panel.
 
-Invariant: what is served is what was in `static/` when TensorBoard started; the path of a request is only ever
-looked up, never opened.
+Invariant: what is served is what was in `static/` when TensorBoard started; the path of a request
+is only ever looked up, never opened.
 """
 
 from __future__ import annotations
@@ -34,10 +34,12 @@ _TYPES: Final[Mapping[str, str]] = {
 }
 _NOT_BUILT: Final = b"""\
 export function render() {
-  document.body.style.cssText = 'margin: 2em; font: 16px/1.5 sans-serif; background: #fff; color: #222';
+  document.body.style.cssText =
+    'margin: 2em; font: 16px/1.5 sans-serif; background: #fff; color: #222';
   document.body.textContent =
-    'The Checkpoints panel was not built. In a checkout of Epochline run "make build", ' +
-    'or install the package again (pip install --force-reinstall epochline); then restart TensorBoard.';
+    'The Checkpoints panel was not built. In a checkout of Epochline run ' +
+    '"python frontend/bundle.py", else install the package again ' +
+    '(pip install --force-reinstall epochline). Then restart TensorBoard.';
 }
 """
 

@@ -2,7 +2,8 @@
 
 One JSON object per line in `<run>/timeline/control/audit.jsonl`, appended with one write.
 
-Invariant: lines are only ever added. A log that cannot be written is reported in TensorBoard's log and stops nothing.
+Invariant: lines are only ever added. A log that cannot be written is reported in TensorBoard's log
+and stops nothing.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ import logging
 import os
 import time
 from pathlib import Path
+
+from epochline.reader import TIMELINE_DIR
+from epochline.session import CONTROL_DIR
 
 __all__ = ["append"]
 
@@ -37,7 +41,7 @@ def append(run_dir: Path, *, action: str, run: str, checkpoint: str, outcome: st
         "outcome": outcome,
         "refused": outcome == "forbidden",
     }
-    path = run_dir / "timeline" / "control" / "audit.jsonl"
+    path = run_dir / TIMELINE_DIR / CONTROL_DIR / "audit.jsonl"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, _FLAGS, 0o666)

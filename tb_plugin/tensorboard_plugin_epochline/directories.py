@@ -2,8 +2,8 @@
 
 Knows TensorBoard's two ways of naming runs; touches no file.
 
-Invariant: a directory is made from what the user passed to TensorBoard and a run that TensorBoard listed, never from a
-request.
+Invariant: a directory is made from what the user passed to TensorBoard and a run that TensorBoard
+listed, never from a request.
 """
 
 from __future__ import annotations
@@ -47,13 +47,14 @@ class RunDirectories:
 
     Args:
         logdir: What TensorBoard was started with; empty when it reads from elsewhere.
-        multiplexer: TensorBoard's, when it uses its Python loader; only that knows about `--logdir_spec`.
+        multiplexer: TensorBoard's, when it uses its Python loader; only that knows about
+            `--logdir_spec`.
     """
 
     def __init__(self, logdir: str, multiplexer: Any | None) -> None:
         self._multiplexer = multiplexer
-        expanded = os.path.expanduser(logdir)
-        self._base = expanded if _is_url(expanded) or not logdir else os.path.abspath(expanded)
+        # A relative one is relative to where TensorBoard was started.
+        self._base = logdir if _is_url(logdir) or not logdir else _absolute(logdir)
 
     def find(self, tensorboard_run: str) -> RunDirectory:
         """Returns the directory of the run whose events are in `tensorboard_run`.
@@ -65,7 +66,7 @@ class RunDirectories:
         if _is_url(place) or not place:
             head, _, last = place.rstrip("/").rpartition("/")
             return RunDirectory(shown=head if last == TIMELINE_DIR else place, local=None)
-        path = Path(os.path.abspath(os.path.expanduser(place)))
+        path = Path(_absolute(place))
         directory = path.parent if path.name == TIMELINE_DIR else path
         return RunDirectory(shown=str(directory), local=directory)
 
@@ -78,6 +79,11 @@ class RunDirectories:
             return self._base
         join = posixpath.join if _is_url(self._base) else os.path.join
         return join(self._base, run)
+
+
+def _absolute(path: str) -> str:
+    # As TensorBoard does it: links stay links, and "~nobody" stays what it is.
+    return os.path.abspath(os.path.expanduser(path))
 
 
 def _is_url(path: str) -> bool:

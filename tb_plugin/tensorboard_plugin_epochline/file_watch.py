@@ -1,10 +1,11 @@
 """What became of the checkpoint files of a run, looked up at a bounded cost.
 
-Events say what was saved; only the disk says what is still there. A panel that follows a training asks every few
-seconds, a run may have ten thousand checkpoints, and a network disk may take a millisecond for each.
+Events say what was saved; only the disk says what is still there. A panel that follows a training
+asks every few seconds, a run may have ten thousand checkpoints, and a network disk may take a
+millisecond for each.
 
-Invariant: looking takes at most a hundredth of the time, apart from files that were never looked at; nothing
-is opened.
+Invariant: looking takes at most a hundredth of the time, apart from files that were never looked
+at; nothing is opened.
 """
 
 from __future__ import annotations
@@ -64,6 +65,7 @@ class FileWatch:
 
     def _size(self, path: str) -> int | None:
         try:
+            # Path would take four times as long, and there may be ten thousand.
             status = os.stat(os.path.join(self._directory, path))
         except (FileNotFoundError, NotADirectoryError):
             return None

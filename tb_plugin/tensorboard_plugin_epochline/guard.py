@@ -1,8 +1,8 @@
 """Which POST requests may do something.
 
-TensorBoard checks neither method nor origin: a page of any site can post to it, and under a name that the
-page's owner makes point to this machine (DNS rebinding) a page can even read the answer. The checks and their
-order are documented in `http_api.md`.
+TensorBoard checks neither method nor origin: a page of any site can post to it, and under a name
+that the page's owner makes point to this machine (DNS rebinding) a page can even read the answer.
+The checks and their order are documented in `http_api.md`.
 
 Pure, apart from `RequestFacts.read_body`, which is called only for a request that may be right.
 
@@ -86,8 +86,8 @@ class Policy:
             if not getattr(flags, "epochline_allow_restore", False):
                 refusal = f"TensorBoard listens on {where}, not only on this machine."
                 hint = (
-                    "Start it without that flag, or with --epochline_allow_restore if everybody who "
-                    "can reach it may do this. The code shown for a checkpoint works in any case."
+                    "Start it without that flag, or with --epochline_allow_restore if everybody "
+                    "who can reach it may do this. The code shown for a checkpoint always works."
                 )
         return cls(
             host_names=frozenset(name.lower() for name in names),

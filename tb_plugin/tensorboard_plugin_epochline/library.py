@@ -1,7 +1,8 @@
-"""The runs as they are now: records, files and locks put together, each run built once per revision.
+"""The runs as they are now: records, files and locks, put together once per revision.
 
-Invariant: two answers for a run with the same revision are equal, and `Snapshot.revision` is made from all that its
-answer depends on: how far the series have got, what was found of the files, whether the writer lives.
+Invariant: two answers for a run with the same revision are equal, and `Snapshot.revision` is made
+from all that its answer depends on: how far the series have got, what was found of the files,
+whether the writer lives.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from epochline.errors import CheckpointNotFoundError
+from epochline.session import lock_path
 from epochline.store.lock import is_locked
 from epochline.timeline import CheckpointEntry, Timeline, build_timeline
 from tensorboard_plugin_epochline.answers import Answer, ApiError, ErrorCode, json_answer
@@ -121,7 +123,7 @@ class _Story:
         sessions = self._timeline.sessions
         if self._directory.local is None or (sessions and sessions[-1].end is not None):
             return None
-        return is_locked(self._directory.local / "timeline" / "control" / "lock")
+        return is_locked(lock_path(self._directory.local))
 
 
 class Library:

@@ -1,8 +1,9 @@
 """What TensorBoard imports at every start, for users of Epochline and for everybody else.
 
-Invariant: nothing in here can keep TensorBoard from starting. TensorBoard guards none of the import of this
-module, `define_flags` and `fix_flags`, so this module imports next to nothing and both hooks are
-guarded here. Whatever is wrong with the rest of the installation shows up in `load`, as one line.
+Invariant: nothing in here can keep TensorBoard from starting. TensorBoard guards none of the import
+of this module, `define_flags` and `fix_flags`, so this module imports next to nothing and both
+hooks are guarded here. Whatever is wrong with the rest of the installation shows up in `load`, as
+one line.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ class Loader(base_plugin.TBLoader):
                 "--epochline_allow_restore",
                 action="store_true",
                 help="Let the Checkpoints panel copy checkpoints to <run>/restored/ also when "
-                "TensorBoard listens on other than this machine's loopback address. TensorBoard has no "
-                "login: everybody who can reach it may then do so. (default: false)",
+                "TensorBoard listens on other than this machine's loopback address. TensorBoard "
+                "has no login: everybody who can reach it may then do so. (default: false)",
             )
         except Exception:  # TensorBoard must start.
             _logger.exception("Epochline could not define its flags; its defaults hold.")
@@ -45,14 +46,16 @@ class Loader(base_plugin.TBLoader):
     def fix_flags(self, flags: Any) -> None:
         """Asks TensorBoard to keep every event of ours, unless the user said otherwise.
 
-        By default its Python loader keeps 10 events of a plugin that it does not know, the Rust loader 100.
+        By default its Python loader keeps 10 events of a plugin that it does not know, the Rust
+        loader 100.
 
         Args:
             flags: The parsed flags, changed in place.
         """
         try:
             samples = flags.samples_per_plugin
-            # Text when it came through TensorBoard's Python interface; TensorBoard itself then fails, too.
+            # Text when it came through TensorBoard's Python interface; TensorBoard itself then
+            # fails, too.
             if isinstance(samples, dict):
                 samples.setdefault(_PLUGIN_NAME, _KEEP_ALL)
         except Exception:  # TensorBoard must start.
@@ -71,7 +74,7 @@ class Loader(base_plugin.TBLoader):
 
             return EpochlinePlugin(context)
         except Exception as error:  # TensorBoard must start.
-            _logger.error(  # a traceback would bury the one line that helps
+            _logger.error(  # noqa: TRY400 -- a traceback would bury the one line that helps
                 "The Checkpoints panel is missing, because Epochline could not be loaded (%s: %s). "
                 "Install it again: pip install --force-reinstall epochline",
                 type(error).__name__,

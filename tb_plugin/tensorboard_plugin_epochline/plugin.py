@@ -277,7 +277,7 @@ def _listing(tags: Mapping[str, object]) -> str:
     return ", ".join(list(tags)[:_NAMED_TAGS]) + (f" and {more} more" if more > 0 else "")
 
 
-def _asset(answer: Answer, request: Request) -> Answer:  # noqa: ARG001 – a handler's signature
+def _asset(answer: Answer, request: Request) -> Answer:  # noqa: ARG001 -- a handler's signature
     return answer
 
 

@@ -2,9 +2,9 @@
 
 Bytes are copied and their digest is checked; nothing is parsed and no model is loaded.
 
-Invariant: only a regular file below the run directory, reached by no symbolic link, whose bytes have the
-recorded digest is copied; no existing file is changed. The path in an event is not trusted: event
-files may come from strangers.
+Invariant: only a regular file below the run directory, reached by no symbolic link, whose bytes
+have the recorded digest is copied; no existing file is changed. The path in an event is not
+trusted: event files may come from strangers.
 """
 
 from __future__ import annotations

@@ -25,7 +25,8 @@ class RunGroup:
     """The runs of TensorBoard that belong to one run directory.
 
     Attributes:
-        name: Path of the run directory below the log directory, with `/`; `.` for the log directory itself.
+        name: Path of the run directory below the log directory, with `/`; `.` for the log directory
+            itself.
         tensorboard_runs: Their names, in TensorBoard's order.
         color_index: Place of the first of them in TensorBoard's list.
     """

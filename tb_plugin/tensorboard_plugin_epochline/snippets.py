@@ -2,7 +2,8 @@
 
 Pure. Paths and ids come from event files, which may come from strangers.
 
-Invariant: whatever a path or an id holds, it stays one string literal in Python and one word in the shell.
+Invariant: whatever a path or an id holds, it stays one string literal in Python and one word in the
+shell.
 """
 
 from __future__ import annotations

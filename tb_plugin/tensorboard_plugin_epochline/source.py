@@ -1,9 +1,10 @@
 """Records from TensorBoard's data provider.
 
-Knows how TensorBoard stores our records in both of its loaders; nothing of what the records mean. It keeps nothing
-between calls: what was read before is handed in.
+Knows how TensorBoard stores our records in both of its loaders; nothing of what the records mean.
+It keeps nothing between calls: what was read before is handed in.
 
-Invariant: no record is dropped in silence. One that cannot be decoded becomes a notice in its place, or a gap.
+Invariant: no record is dropped in silence. One that cannot be decoded becomes a notice in its
+place, or a gap.
 """
 
 from __future__ import annotations
@@ -225,7 +226,7 @@ def _payload(session: str, datum: Any) -> bytes:
     value = array.item() if array.size == 1 else None
     if isinstance(value, bytes):
         return value
-    msg = f"Session {session!r} holds a tensor of shape {array.shape} that is not an Epochline record."
+    msg = f"Session {session!r} holds a tensor of shape {array.shape}, not an Epochline record."
     raise EventFormatError(msg)
 
 

@@ -1,6 +1,7 @@
 """From a timeline to the JSON-able values of `http_api.md`.
 
-Pure. Tables become columns: an object of equally long lists takes a third of the size and time of rows.
+Pure. Tables become columns: an object of equally long lists takes a third of the size and time of
+rows.
 
 Invariant: every number in a view is finite, see `num`.
 """
@@ -13,7 +14,7 @@ from itertools import chain
 from typing import Final
 
 from epochline.errors import CheckpointNotFoundError
-from epochline.events import Mode
+from epochline.events import Decision, Mode, Topic, Verdict
 from epochline.timeline import (
     CheckpointEntry,
     DecisionEntry,
@@ -33,6 +34,7 @@ __all__ = ["checkpoint_view", "run_view", "timeline_view"]
 View = dict[str, object]
 _RESTORE: Final = "restore"
 _RESTORED: Final = "restored"
+_NO_NUMBERS: Final = Decision(callback="", topic=Topic.CHECKPOINT, verdict=Verdict.SAVED)
 
 
 def run_view(group: RunGroup, revision: str, last_wall_time: float) -> View:
@@ -89,7 +91,7 @@ def timeline_view(run: str, revision: str, timeline: Timeline, *, alive: bool | 
     }
 
 
-def checkpoint_view(  # noqa: PLR0913 – all but two are keywords
+def checkpoint_view(  # noqa: PLR0913 -- all but two are keywords
     run: str,
     timeline: Timeline,
     *,
@@ -239,23 +241,22 @@ def _callback(item: _Decided) -> str:
 
 
 def _decisions(rows: Sequence[_Decided], index: Mapping[str, int]) -> View:
-    # None where a restore has no such number.
-    made = [row if isinstance(row, DecisionEntry) else None for row in rows]
+    made = [row if isinstance(row, DecisionEntry) else _NO_NUMBERS for row in rows]
     return {
         **_moments(rows, index),
         "topic": [_topic(row) for row in rows],
         "verdict": [_verdict(row) for row in rows],
-        "acted": [row is None or row.acted for row in made],
-        "callback": [_callback(row) for row in rows],
+        "acted": [isinstance(row, RestoreEntry) or row.acted for row in rows],
+        "callback": [row.callback for row in made],
         "sentence": [row.sentence for row in rows],
-        "monitor": [row and row.monitor for row in made],
-        "observed": [num(row and row.observed) for row in made],
-        "best": [num(row and row.best) for row in made],
-        "best_epoch": [row and row.best_epoch for row in made],
-        "wait": [row and row.wait for row in made],
-        "patience": [row and row.patience for row in made],
-        "lr_before": [num(row and row.lr_before) for row in made],
-        "lr_after": [num(row and row.lr_after) for row in made],
+        "monitor": [row.monitor for row in made],
+        "observed": [num(row.observed) for row in made],
+        "best": [num(row.best) for row in made],
+        "best_epoch": [row.best_epoch for row in made],
+        "wait": [row.wait for row in made],
+        "patience": [row.patience for row in made],
+        "lr_before": [num(row.lr_before) for row in made],
+        "lr_after": [num(row.lr_after) for row in made],
     }
 
 

@@ -169,6 +169,7 @@ def _serve() -> None:
             _, status = os.waitpid(request["wait"], 0)
             print(os.waitstatus_to_exitcode(status), flush=True)  # noqa: T201 - the answer
         elif (pid := os.fork()) == 0:
+            signal.alarm(60)  # nobody is left to kill it when the tests are killed
             JOBS[request["job"]](**request["arguments"])
             os._exit(0)
         else:

@@ -13,7 +13,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -43,22 +43,29 @@ class Outcome:
 Report = dict[str, Outcome]
 
 
-def run_on_small_disk(program: str, directory: Path) -> Report:
-    """Run a program of this module on a small disk and return what it reports."""
+def run_on_small_disk(program: str, directory: Path, *, real: bool) -> Report:
+    """Run a program of this module on a small disk and return what it reports.
+
+    Args:
+        program: "full" or "read_only".
+        directory: Where the disk is mounted.
+        real: True mounts a disk where that is possible, False simulates one in any case.
+    """
     command = [sys.executable, "-m", "tests.store.disks", program, str(directory)]
-    mounted = ["sh", "-c", _MOUNT, str(directory), *command, "mounted"]
-    for attempt in (
-        ["unshare", "--mount", *mounted],
-        ["unshare", "--mount", "--map-root-user", *mounted],
-        [*command, "simulated"],
-    ):
-        try:
-            done = subprocess.run(attempt, cwd=_ROOT, capture_output=True, text=True, check=False)
-        except FileNotFoundError:  # no unshare here
-            continue
-        if done.stdout:
-            return {name: Outcome(**fields) for name, fields in json.loads(done.stdout).items()}
-    raise RuntimeError(done.stderr)
+    mount = _mounting(directory) if real else None
+    command = [*command, "simulated"] if mount is None else [*mount, *command, "mounted"]
+    done = subprocess.run(command, cwd=_ROOT, stdout=subprocess.PIPE, check=True)
+    return {name: Outcome(**fields) for name, fields in json.loads(done.stdout).items()}
+
+
+def _mounting(directory: Path) -> list[str] | None:
+    """Return the command that runs another one on a mounted disk, None where that is refused."""
+    for namespace in (["--mount"], ["--mount", "--map-root-user"]):
+        command = ["unshare", *namespace, "sh", "-c", _MOUNT, str(directory)]
+        with suppress(FileNotFoundError, subprocess.CalledProcessError):
+            subprocess.run([*command, "true"], capture_output=True, check=True)
+            return command
+    return None
 
 
 class _Disk:

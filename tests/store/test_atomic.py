@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from epochline.store import PendingFile, digest_bytes, write_atomic
@@ -30,6 +30,7 @@ def test_a_file_holds_the_bytes_and_the_result_tells_of_them(tmp_path: Path) -> 
     assert 0 < written.seconds < 60
 
 
+@settings(deadline=None)  # waits for the disk
 @given(pieces=st.lists(st.binary(max_size=2000), max_size=20))
 def test_pieces_are_written_in_order(
     tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes]
@@ -77,7 +78,7 @@ def test_without_replace_a_taken_name_stays_as_it_is(tmp_path: Path, kind: str) 
     else:
         target.symlink_to(tmp_path / "nowhere")
     before = target.lstat()
-    with pytest.raises(FileExistsError, match="the name is taken. Use another name"):
+    with pytest.raises(FileExistsError, match=r"the name is taken\. Use another name"):
         write_atomic(target, b"new", replace=False)
     assert target.lstat() == before
     assert len(list(tmp_path.iterdir())) == 1
@@ -183,37 +184,34 @@ def test_the_longest_names_can_be_saved(tmp_path: Path, name: str) -> None:
     assert files_in(tmp_path) == {name: b"x"}
 
 
+def _write(path: Path, data: bytes, *, publish: bool, then: type[BaseException] | None) -> None:
+    with PendingFile(path, replace=False) as pending:
+        pending.write(data)
+        if publish:
+            pending.publish()
+        if then is not None:
+            raise then
+
+
 def test_leaving_without_publishing_leaves_nothing(tmp_path: Path) -> None:
     """A pending file that is given up, by will or by an error, is gone."""
-    with PendingFile(tmp_path / NAME, replace=False) as pending:
-        pending.write(b"half")
-    with (
-        pytest.raises(KeyboardInterrupt),
-        PendingFile(tmp_path / NAME, replace=False) as pending,
-    ):
-        pending.write(b"half")
-        raise KeyboardInterrupt
+    _write(tmp_path / NAME, b"half", publish=False, then=None)
+    with pytest.raises(KeyboardInterrupt):
+        _write(tmp_path / NAME, b"half", publish=False, then=KeyboardInterrupt)
     assert files_in(tmp_path) == {}
 
 
 def test_a_published_file_stays_when_what_follows_fails(tmp_path: Path) -> None:
     """An error after `publish` does not take back what was promised."""
-    with (
-        pytest.raises(KeyboardInterrupt),
-        PendingFile(tmp_path / NAME, replace=False) as pending,
-    ):
-        pending.write(b"whole")
-        pending.publish()
-        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        _write(tmp_path / NAME, b"whole", publish=True, then=KeyboardInterrupt)
     assert files_in(tmp_path) == {NAME: b"whole"}
 
 
 def test_another_size_than_promised_is_not_published(tmp_path: Path) -> None:
     """Space is reserved by the promised size; less would leave zeros at the end."""
-    with (
-        pytest.raises(ValueError, match="4 bytes were written, 9 were promised"),
-        PendingFile(tmp_path / NAME, replace=False, size_bytes=9) as pending,
-    ):
+    with PendingFile(tmp_path / NAME, replace=False, size_bytes=9) as pending:
         pending.write(b"half")
-        pending.publish()
+        with pytest.raises(ValueError, match="4 bytes were written, 9 were promised"):
+            pending.publish()
     assert files_in(tmp_path) == {}

@@ -24,8 +24,7 @@ from tests.store.scenarios import SCENARIOS
 
 
 def _check_kept(directory: Path, listing: Listing) -> None:
-    """Every listed file is what was saved; the one that rotation was about to delete may be
-    gone."""
+    """Every listed file is what was saved; the one due to be deleted may be gone."""
     for position, (name, (size, digest)) in enumerate(listing.kept.items()):
         result = verify(directory / name, size_bytes=size, digest=digest)
         due = position == 0 and len(listing.kept) > KEEP
@@ -78,8 +77,7 @@ def test_a_killed_writer_leaves_every_listed_file_intact(
 def test_a_kill_before_any_operation_leaves_old_or_new(
     children: Children, tmp_path: Path, name: str
 ) -> None:
-    """Killed before each operation in turn: the state before or after, and leftovers that are
-    found."""
+    """Killed before each operation in turn: the state before or after, leftovers found."""
     scenario = SCENARIOS[name]
     allowed = [scenario.before, scenario.after, scenario.before | scenario.after_kill]
     seen = []

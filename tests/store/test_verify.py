@@ -7,7 +7,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from epochline.store import FileState, VerifyResult, WrittenFile, verify, write_atomic
@@ -38,6 +38,7 @@ def test_an_untouched_file_is_intact(saved: WrittenFile) -> None:
     )
 
 
+@settings(deadline=None)  # waits for the disk
 @given(position=st.integers(0, 8 * len(DATA) - 1))
 def test_any_flipped_bit_is_found(tmp_path_factory: pytest.TempPathFactory, position: int) -> None:
     """One bit anywhere makes the file a changed one."""

@@ -2,19 +2,19 @@
 
 Knows records and policies; writes neither files nor events.
 
-Invariant: only checkpoints that Epochline wrote, and whose files were there at the start or were saved since,
-are ever offered for deletion.
+Invariant: only checkpoints that Epochline wrote, and whose files were there at the start or were
+saved since, are ever offered for deletion.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from epochline.events import Mode
 from epochline.monitor import is_improvement
 from epochline.retention import ModeOf, RetentionPolicy, surplus
-from epochline.timeline import Status, Timeline
+from epochline.timeline import CheckpointEntry, Status
 
 __all__ = ["Catalog", "Kept"]
 
@@ -50,12 +50,12 @@ class Catalog:
     """The checkpoints of one run whose files are there, by path.
 
     Args:
-        timeline: What earlier sessions left, checked against the files.
+        checkpoints: What earlier sessions left, checked against the files, oldest first.
     """
 
-    def __init__(self, timeline: Timeline) -> None:
+    def __init__(self, checkpoints: Iterable[CheckpointEntry]) -> None:
         self._by_path: dict[str, Kept] = {}
-        for item in timeline.checkpoints:
+        for item in checkpoints:
             if item.restorable and item.size_bytes is not None and item.digest is not None:
                 self.add(
                     Kept(

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 
-from epochline.callbacks.fit import Part
+from epochline.callbacks.part import PartCallback
 from epochline.events import Topic
 
 __all__ = ["EarlyStoppingRecorder"]
 
 
-class EarlyStoppingRecorder(Part):
-    """Records every verdict of `keras.callbacks.EarlyStopping`: improved, patience 3/20, stopped, restored.
+class EarlyStoppingRecorder(PartCallback):
+    """Records every verdict of `keras.callbacks.EarlyStopping`, also when it only waits.
 
-    Whatever else stops the training (`TerminateOnNaN`, a callback of yours) is recorded, too. The callbacks are
-    observed where they stand, in any order; they need not know.
+    Whatever else stops the training (`TerminateOnNaN`, a callback of yours) is recorded, too. The
+    callbacks are observed where they stand, in any order; they need not know.
 
     It acts after the hooks of the other callbacks, and never changes anything.
 
@@ -22,7 +22,10 @@ class EarlyStoppingRecorder(Part):
         log_dir: Run directory; the records go to `<log_dir>/timeline/`.
 
     Example:
-        >>> callbacks = [keras.callbacks.EarlyStopping(patience=20), EarlyStoppingRecorder("logs/pima")]
+        >>> callbacks = [
+        ...     keras.callbacks.EarlyStopping(patience=20),
+        ...     EarlyStoppingRecorder("logs/pima"),
+        ... ]
     """
 
     topics = frozenset({Topic.STOP})

@@ -1,11 +1,12 @@
 """One `fit` call as Epochline sees it: probes in, records out.
 
-All parts (`Timeline`, `ModelCheckpoint`, the recorders) that stand in one callback list and write to one run share
-one `Fit`, and so one session. Here is decided when something is recorded; what it means is decided in
-`verdicts.py`, how it reaches the disk in `epochline.session`.
+All parts (`Timeline`, `ModelCheckpoint`, the recorders) that stand in one callback list and write
+to one run share one `Fit`, and so one session. Here is decided when something is recorded; what it
+means is decided in `verdicts.py`, how it reaches the disk in `epochline.session`.
 
-Invariant: no exception of ours leaves a hook once training has begun; the first one is printed, recorded, and
-ends the recording of decisions, not the training.
+Invariant: no exception of ours leaves a hook once training has begun. The first is printed and
+recorded; when it came up while a decision was looked at, no more decisions are recorded, but
+checkpoints are saved as before.
 """
 
 from __future__ import annotations
@@ -16,27 +17,14 @@ import socket
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import keras
 
 from epochline.callbacks.catalog import Catalog, Kept
-from epochline.callbacks.probes import (
-    find_callback_list,
-    has_batch_hook,
-    insert_probes,
-    overrides,
-    watchers,
-)
-from epochline.callbacks.verdicts import (
-    Look,
-    Situation,
-    explain,
-    learning_rates,
-    look,
-    rate_changes,
-    scalar,
-)
+from epochline.callbacks.measure import learning_rates, metric_directions, scalar, scalars
+from epochline.callbacks.probes import has_batch_hook, insert_probes, overrides
+from epochline.callbacks.verdicts import Look, Situation, explain, look, rate_changes
 from epochline.errors import RunBusyError
 from epochline.events import (
     CheckpointPruned,
@@ -53,13 +41,12 @@ from epochline.events import (
     Topic,
     Verdict,
 )
-from epochline.reader import read_records
 from epochline.restore.lineage import forget_restored, restored_from
+from epochline.run import Run
 from epochline.session import Session, new_id
 from epochline.store import digest_file
-from epochline.timeline import build_timeline
 
-__all__ = ["Fit", "Part", "describe_metrics", "relative_path", "scalars"]
+__all__ = ["Fit", "Part"]
 
 _log = logging.getLogger("epochline")
 _DURING_BATCHES: Final = "something during the batches"
@@ -69,40 +56,22 @@ _STOPPERS: Final = {
 }
 
 
-class Part(keras.callbacks.Callback):
-    """A callback that takes part in the recording of a `fit`.
-
-    Args:
-        log_dir: Run directory; None to join whatever other part is in the same callback list.
+class Part(Protocol):
+    """What takes part in the recording of a `fit`.
 
     Attributes:
-        log_dir: As given.
         topics: What decisions it wants recorded.
+        model: The model, with its state in it on every backend.
+        params: What Keras says about the `fit`.
     """
 
-    topics: frozenset[Topic] = frozenset()
-
-    def __init__(self, log_dir: str | os.PathLike[str] | None) -> None:
-        super().__init__()
-        self.log_dir = None if log_dir is None else os.fspath(log_dir)
-        self._fit: Fit | None = None
-
-    def set_params(self, params: Mapping[str, Any]) -> None:
-        """Called by Keras before training; finds the other callbacks of the same `fit`."""
-        super().set_params(params)
-        self.attach(Fit.join(self, find_callback_list()))
-
-    def attach(self, fit: Fit | None) -> None:
-        """Makes `fit` what this part takes part in; None when nothing can be recorded."""
-        self._fit = fit
-
-    def default_run_dir(self) -> str:
-        """Returns where to record when no part of the list says where."""
-        return "."
+    topics: frozenset[Topic]
+    model: Any
+    params: Any
 
     def describe(self) -> dict[str, Any]:
         """Returns what `SessionStarted` should say about this part."""
-        return {}
+        ...
 
     def session_started(self, fit: Fit) -> None:
         """Called when the session has begun."""
@@ -125,27 +94,32 @@ class Fit:
 
     Args:
         run_dir: Run directory.
+        callback_list: The callbacks of the `fit`; probes are put into it.
 
     Attributes:
         run_dir: Run directory.
         session: Its session.
         catalog: The checkpoints of the run; empty before the session has begun.
         callbacks: The callbacks in the list given to `fit`, in order.
-        directions: Which direction of each metric is better, as far as Keras knows; empty before the first
-            epoch has ended.
-        continued: Whether the session goes on with what an earlier one of this run, or a restore, left.
+        directions: Which direction of each metric is better, as far as Keras knows; empty before
+            the first epoch has ended.
+        continued: Whether the session goes on with what an earlier one of this run, or a restore,
+            left.
     """
 
-    def __init__(self, run_dir: str | os.PathLike[str]) -> None:
+    def __init__(
+        self, run_dir: str | os.PathLike[str], callback_list: keras.callbacks.CallbackList
+    ) -> None:
         self.run_dir = Path(run_dir)
         self.session = Session(run_dir)
-        self.catalog = Catalog(build_timeline(()))
-        self.callbacks: tuple[keras.callbacks.Callback, ...] = ()
+        self.catalog = Catalog(())
+        self.callbacks = insert_probes(callback_list, self)
         self.directions: dict[str, Mode] = {}
         self.continued = False
         self._parts: list[Part] = []
         self._active = False
-        self._broken = False
+        self._observing = True
+        self._failed = False
         self._started = False
         self._before: Look | None = None
         self._pending: list[Event] = []
@@ -156,33 +130,9 @@ class Fit:
         self._epoch_rates: dict[str, float] = {}
         self._epoch_began = 0.0
 
-    @classmethod
-    def join(cls, part: Part, callback_list: keras.callbacks.CallbackList | None) -> Fit | None:
-        """Returns the `Fit` of this callback list that writes where `part` wants to, made when missing.
-
-        Returns:
-            None when Keras does not show its callback list; then nothing can be recorded.
-        """
-        if callback_list is None:
-            _log.error(
-                "Epochline: %s was not called by a keras.callbacks.CallbackList, so that nothing of this "
-                "training is recorded. Pass it to fit(callbacks=[...]) itself.",
-                type(part).__name__,
-            )
-            return None
-        run_dir = part.log_dir or next(
-            (c.log_dir for c in callback_list.callbacks if isinstance(c, Part) and c.log_dir),
-            part.default_run_dir(),
-        )
-        for watcher in watchers(callback_list):
-            if isinstance(watcher, Fit) and watcher.run_dir == Path(run_dir):
-                fit = watcher
-                break
-        else:
-            fit = cls(run_dir)
-            fit.callbacks = insert_probes(callback_list, fit)
-        fit._parts.append(part)
-        return fit
+    def add(self, part: Part) -> None:
+        """Lets `part` take part."""
+        self._parts.append(part)
 
     @property
     def model(self) -> keras.Model:
@@ -195,29 +145,27 @@ class Fit:
 
     def reached(self, index: int, hook: str, epoch: int | None, logs: Mapping[str, Any]) -> None:
         """Called by the probes; see `epochline.callbacks.probes.Watcher`."""
-        last = index == len(self.callbacks) - 1
         try:
-            if self._broken:
-                if last and hook == "on_train_end":
-                    self._end_session()
-                return
             if index < 0:
                 self._begin_hook(hook, epoch, logs)
-            if self._active:
-                self._look(index, Situation(hook=hook, epoch=epoch, logs=logs))
-                if last:
-                    self._end_hook(hook, epoch, logs)
+            if self._active and self._observing:
+                self._observe(index, Situation(hook=hook, epoch=epoch, logs=logs))
+            if self._active and index == len(self.callbacks) - 1:
+                self._end_hook(hook, epoch, logs)
         except RunBusyError:
             raise  # before the first batch: two trainings in one directory is a mistake to be told
-        except Exception as error:
-            self._give_up(error)
+        except Exception as error:  # noqa: BLE001 – whatever it is, training must go on
+            self._report(error)
 
     def batch_reached(self, index: int, batch: int, logs: Mapping[str, Any]) -> None:
         """Called by the probes; see `epochline.callbacks.probes.Watcher`."""
         if index < 0:
             self._batches_now = max(self._batches_now, batch + 1)
-        elif self._active and self._stop is None and self.callbacks[index]._model.stop_training:
-            callback = self.callbacks[index]
+            return
+        callback = self.callbacks[index]
+        # Not `.model`: with JAX that would fetch the whole state for a flag.
+        stopping = callback._model.stop_training  # noqa: SLF001
+        if stopping and self._active and self._stop is None:
             loss = scalar(logs.get("loss"))
             decision = Decision(
                 callback=type(callback).__name__,
@@ -263,10 +211,17 @@ class Fit:
     def _count_batches(self) -> None:
         steps = (self._parts[0].params or {}).get("steps")
         if steps:
-            # Nobody could have stopped the epoch early unless somebody has a batch hook, and then they
-            # were counted; with steps_per_execution the last count may reach beyond the end.
+            # Nobody could have stopped the epoch early unless somebody has a batch hook, and then
+            # they were counted; with steps_per_execution the last count may reach beyond the end.
             counted = any(has_batch_hook(item) for item in self.callbacks)
             self._batches_now = min(self._batches_now, steps) if counted else steps
+
+    def _observe(self, index: int, at: Situation) -> None:
+        try:
+            self._look(index, at)
+        except Exception as error:  # noqa: BLE001 – decisions are lost then, but not checkpoints
+            self._observing = False
+            self._report(error)
 
     def _look(self, index: int, at: Situation) -> None:
         """Compares what is seen behind the callback at `index` with what was seen before it."""
@@ -285,9 +240,7 @@ class Fit:
 
     def _between_hooks(self, before: Look, now: Look) -> None:
         """A learning rate that changed between two hooks: by a schedule, or during the batches."""
-        schedule = getattr(
-            getattr(self.model, "optimizer", None), "_learning_rate", None
-        )
+        schedule = getattr(getattr(self.model, "optimizer", None), "_learning_rate", None)
         candidates = [item for item in self.callbacks if has_batch_hook(item)]
         if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
             cause, position = type(schedule).__name__, None
@@ -324,9 +277,9 @@ class Fit:
 
     def _saved_by_keras(self, decision: Decision) -> list[Event]:
         """A file that a stock callback wrote is a checkpoint, too; but not ours to delete."""
-        path = relative_path(decision.path, self.run_dir)
+        path = self.session.relative(decision.path)
         try:
-            file = digest_file(decision.path)
+            file = digest_file(Path(decision.path))
         except OSError:
             return [decision]  # it was written and is gone again, or is not a regular file
         kept = Kept(
@@ -387,9 +340,8 @@ class Fit:
     def _start_session(self) -> None:
         # Not in on_train_begin: Keras tells the initial epoch only with the first epoch.
         self._started = True
-        earlier = build_timeline(read_records(self.run_dir).records)
-        sizes = {item.path: _size(self.run_dir / item.path) for item in earlier.checkpoints}
-        self.catalog = Catalog(earlier.with_files(sizes))
+        earlier = Run(self.run_dir)
+        self.catalog = Catalog(earlier.checkpoints)
         model = self.model
         params = self._parts[0].params or {}
         origin = restored_from(model)
@@ -436,7 +388,7 @@ class Fit:
     def _epoch_events(self, metrics: Mapping[str, float]) -> list[Event]:
         seconds = time.perf_counter() - self._epoch_began
         events: list[Event] = [EpochEnded(metrics=metrics, duration_seconds=seconds)]
-        directions = describe_metrics(self.model)
+        directions = metric_directions(self.model)
         if directions != self.directions:
             self.directions = directions
             events.append(MetricsDescribed(directions=directions))
@@ -456,52 +408,15 @@ class Fit:
         else:
             self.session.end(EndReason.COMPLETED)
 
-    def _give_up(self, error: Exception) -> None:
-        self._broken = True
-        _log.exception(
-            "Epochline failed and records nothing more of this training, which goes on. "
-            "Please report this."
-        )
-        self.session.notice(
-            "recorder_failed",
-            f"The recorder failed with {type(error).__name__}: {error}. What happened after this moment is "
-            "not recorded.",
-            "The training itself was not touched. Please report the traceback in the training's output.",
-        )
-
-
-def describe_metrics(model: keras.Model) -> dict[str, Mode]:
-    """Returns which direction of each metric is better, as far as Keras knows.
-
-    The rule is that of `keras.callbacks.MonitorCallback._set_monitor_op`.
-    """
-    directions = {"loss": Mode.MIN}
-    stack: list[Any] = list(getattr(model, "metrics", []))
-    while stack:
-        metric = stack.pop()
-        stack.extend(getattr(metric, "metrics", []))
-        direction = getattr(metric, "_direction", None)
-        if direction is not None:
-            directions[metric.name] = Mode.MAX if direction == "up" else Mode.MIN
-    return directions
-
-
-def scalars(logs: Mapping[str, Any]) -> dict[str, float]:
-    """Returns the entries of `logs` that are single numbers."""
-    return {
-        name: number for name, value in logs.items() if (number := scalar(value)) is not None
-    }
-
-
-def relative_path(path: str | os.PathLike[str], run_dir: Path) -> str:
-    """Returns `path` as it is recorded: POSIX, relative to the run directory when below it, else absolute."""
-    absolute = Path(os.path.abspath(path))
-    root = Path(os.path.abspath(run_dir))
-    return (absolute.relative_to(root) if absolute.is_relative_to(root) else absolute).as_posix()
-
-
-def _size(path: Path) -> int | None:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return None
+    def _report(self, error: Exception) -> None:
+        if not self._failed:
+            self._failed = True
+            _log.error(
+                "Epochline failed. The training goes on. Please report this.", exc_info=error
+            )
+            self.session.notice(
+                "recorder_failed",
+                f"The recorder failed with {type(error).__name__}: {error}. Some of what happened "
+                "after this moment may be missing.",
+                "The training itself was not touched. Please report the traceback in its output.",
+            )

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 
-from epochline.callbacks.fit import Part
+from epochline.callbacks.part import PartCallback
 from epochline.events import Topic
 
 __all__ = ["LearningRateRecorder"]
 
 
-class LearningRateRecorder(Part):
+class LearningRateRecorder(PartCallback):
     """Records every change of the learning rate with the callback that made it, before and after.
 
-    Also what `keras.callbacks.ReduceLROnPlateau` decided without a change: patience 3/5, cooling down, already at
-    `min_lr`. The callbacks are observed where they stand, in any order; they need not know.
+    Also what `keras.callbacks.ReduceLROnPlateau` decided without a change: patience 3/5, cooling
+    down, already at `min_lr`. The callbacks are observed where they stand, in any order; they need
+    not know.
 
     It acts after the hooks of the other callbacks, and never changes anything.
 
@@ -22,7 +23,10 @@ class LearningRateRecorder(Part):
         log_dir: Run directory; the records go to `<log_dir>/timeline/`.
 
     Example:
-        >>> callbacks = [keras.callbacks.ReduceLROnPlateau(patience=5), LearningRateRecorder("logs/pima")]
+        >>> callbacks = [
+        ...     keras.callbacks.ReduceLROnPlateau(patience=5),
+        ...     LearningRateRecorder("logs/pima"),
+        ... ]
     """
 
     topics = frozenset({Topic.LEARNING_RATE})

@@ -13,7 +13,9 @@ from typing import Any, Final
 import keras
 
 from epochline.callbacks.catalog import Kept
-from epochline.callbacks.fit import Fit, Part, describe_metrics, relative_path, scalars
+from epochline.callbacks.fit import Fit
+from epochline.callbacks.measure import metric_directions, scalars
+from epochline.callbacks.part import PartCallback
 from epochline.callbacks.serialize import file_image
 from epochline.events import (
     CheckpointFailed,
@@ -38,34 +40,36 @@ _WEIGHTS: Final = ".weights.h5"
 _WHOLE_MODELS: Final = (".keras", ".h5")
 
 
-class ModelCheckpoint(Part):
-    """Saves the model or its weights, as `keras.callbacks.ModelCheckpoint` does, and keeps what it saved safe.
+class ModelCheckpoint(PartCallback):
+    """Saves the model or its weights as `keras.callbacks.ModelCheckpoint` does, but safely.
 
-    A file gets its name only when it is complete and on the disk, so that neither a kill nor a full disk
-    destroys the file that was there before. A save that fails is reported loudly, recorded, and does not stop the
-    training. Each save, each "not better, not saved" with its numbers, and each deletion is recorded; the
-    digest of the file is recorded with it.
+    A file gets its name only when it is complete and on the disk, so that neither a kill nor a full
+    disk destroys the file that was there before. A save that fails is reported loudly, recorded,
+    and does not stop the training. Each save, each "not better, not saved" with its numbers, and
+    each deletion is recorded; the digest of the file is recorded with it.
 
-    It acts at the end of each epoch, or of every `save_freq` batches, at its place among the callbacks.
+    It acts at the end of each epoch, or of every `save_freq` batches, at its place among the
+    callbacks.
 
     Args:
-        filepath: Path of the file; `{epoch}` (from 1), `{batch}` and metric names are filled in as in
-            `"weights-improvement-{epoch:02d}-{val_accuracy:.2f}.weights.h5"`. Must end in `.weights.h5` with
-            `save_weights_only`, else in `.keras` or `.h5`. A metric that does not exist is written as
-            `none`, and a notice says so.
+        filepath: Path of the file; `{epoch}` (from 1), `{batch}` and metric names are filled in as
+            in `"weights-improvement-{epoch:02d}-{val_accuracy:.2f}.weights.h5"`. Must end in
+            `.weights.h5` with `save_weights_only`, else in `.keras` or `.h5`. A metric that does
+            not exist is written as `none`, and a notice says so.
         monitor: Metric that says which checkpoint is better. Defaults to `"val_loss"`.
         verbose: 0 silent, 1 prints Keras's messages ("improved from … to …").
-        save_best_only: Save only when `monitor` is better than ever before. NaN is never better. When the metric
-            is missing, it saves, as Keras does, and a notice says so.
+        save_best_only: Save only when `monitor` is better than ever before. NaN is never better.
+            When the metric is missing, it saves, as Keras does, and a notice says so.
         save_weights_only: Save the weights (and the optimizer's state) instead of the whole model.
         mode: `"min"`, `"max"`, or `"auto"` to go by what Keras knows of the metric.
         save_freq: `"epoch"`, or a number of batches.
         initial_value_threshold: Value that the first save has to beat, with `save_best_only`.
-        keep: Retention policy, such as `KeepLast(2) | KeepBest("val_loss", 3)`; only files that this run
-            recorded as its own are deleted. None keeps everything.
-        log_dir: Run directory for the records. None: that of another Epochline callback in the same list, else
-            the directory of `filepath`.
-        overwrite: Whether a file of the same name is replaced (Keras's behaviour). False picks another name.
+        keep: Retention policy, such as `KeepLast(2) | KeepBest("val_loss", 3)`; only files that
+            this run recorded as its own are deleted. None keeps everything.
+        log_dir: Run directory for the records. None: that of another Epochline callback in the same
+            list, else the directory of `filepath`.
+        overwrite: Whether a file of the same name is replaced (Keras's behaviour). False picks
+            another name.
 
     Attributes:
         best: Best value of `monitor` so far, None before the first.
@@ -76,7 +80,10 @@ class ModelCheckpoint(Part):
 
     Example:
         >>> checkpoint = ModelCheckpoint(
-        ...     "ckpt/best.weights.h5", monitor="val_accuracy", save_best_only=True, save_weights_only=True
+        ...     "ckpt/best.weights.h5",
+        ...     monitor="val_accuracy",
+        ...     save_best_only=True,
+        ...     save_weights_only=True,
         ... )
         >>> checkpoint.monitor
         'val_accuracy'
@@ -84,13 +91,13 @@ class ModelCheckpoint(Part):
 
     topics = frozenset({Topic.CHECKPOINT})
 
-    def __init__(  # noqa: PLR0913 – Keras's signature, then ours by keyword
+    def __init__(
         self,
         filepath: str | os.PathLike[str],
         monitor: str = "val_loss",
         verbose: int = 0,
-        save_best_only: bool = False,  # noqa: FBT001, FBT002
-        save_weights_only: bool = False,  # noqa: FBT001, FBT002
+        save_best_only: bool = False,
+        save_weights_only: bool = False,
         mode: str = "auto",
         save_freq: str | int = "epoch",
         initial_value_threshold: float | None = None,
@@ -116,8 +123,9 @@ class ModelCheckpoint(Part):
         self._last_batch: int | None = None
         self._batches_since_save = 0
         if save_freq != "epoch":
-            # Bound to the instance: a batch hook of the class would cost every fit its asynchronous dispatch.
-            self.on_train_batch_end = self._on_train_batch_end  # type: ignore[method-assign]
+            # Bound to the instance: a batch hook of the class would cost every fit its asynchronous
+            # dispatch.
+            self.on_train_batch_end = self._on_train_batch_end
 
     def _check_arguments(self) -> None:
         if self.mode not in ("auto", "min", "max"):
@@ -136,15 +144,11 @@ class ModelCheckpoint(Part):
         ):
             msg = (
                 f"ModelCheckpoint got filepath={self.filepath!r} with "
-                f"save_weights_only={self.save_weights_only}. It must end in {' or '.join(endings)}."
+                f"save_weights_only={self.save_weights_only}. It must end in "
+                f"{' or '.join(endings)}."
             )
             raise ValueError(msg)
-        if self.keep is not None and not isinstance(self.keep, RetentionPolicy):
-            msg = (
-                f"ModelCheckpoint got keep={self.keep!r}. "
-                "Use a retention policy such as KeepLast(2), or None to keep everything."
-            )
-            raise ValueError(msg)
+        _check_policy(self.keep)
 
     def default_run_dir(self) -> str:
         """Returns the directory of the files, above every part that is filled in."""
@@ -163,7 +167,7 @@ class ModelCheckpoint(Part):
         }
 
     def session_started(self, fit: Fit) -> None:
-        """Tidies up behind killed writers, and remembers the best value of the sessions that it continues."""
+        """Tidies up behind killed writers; remembers the best of the sessions it continues."""
         CheckpointStore(Path(self.filepath).parent).remove_leftovers()
         earlier = fit.catalog.best(self.monitor, self._mode(fit)) if fit.continued else None
         if earlier is not None and is_improvement(
@@ -177,17 +181,17 @@ class ModelCheckpoint(Part):
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Saves, if this is the moment and the metric is good enough."""
-        if self.save_freq == "epoch" and self._fit is not None:
-            self.consider(self._fit, epoch, None, logs or {})
+        if self.save_freq == "epoch" and self.fit is not None:
+            self.consider(self.fit, epoch, None, logs or {})
 
     def _on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         # With steps_per_execution, Keras calls once for several batches.
         first = self._last_batch is None or batch <= self._last_batch
         self._batches_since_save += batch + 1 if first else batch - (self._last_batch or 0)
         self._last_batch = batch
-        if self._batches_since_save >= int(self.save_freq) and self._fit is not None:
+        if self._batches_since_save >= int(self.save_freq) and self.fit is not None:
             self._batches_since_save = 0
-            self.consider(self._fit, self._epoch, batch, logs or {})
+            self.consider(self.fit, self._epoch, batch, logs or {})
 
     def consider(self, fit: Fit, epoch: int, batch: int | None, logs: Mapping[str, Any]) -> None:
         """Decides whether to save, and does.
@@ -208,7 +212,7 @@ class ModelCheckpoint(Part):
             self.best, self.best_epoch = observed, epoch
         if observed is None:
             self._tell_missing(fit, metrics)
-        judged = {
+        judged: dict[str, Any] = {
             "monitor": None if observed is None else self.monitor,
             "mode": mode,
             "observed": observed,
@@ -251,7 +255,7 @@ class ModelCheckpoint(Part):
         why: Mapping[str, Any],
     ) -> None:
         identity = new_id()
-        relative = relative_path(path, fit.run_dir)
+        relative = fit.session.relative(path)
         try:
             image = file_image(self.model, path.name)
             written = self._write(fit, path, relative, identity, image)
@@ -294,8 +298,8 @@ class ModelCheckpoint(Part):
             pending.write(image)
             replaced = fit.catalog.at(relative)
             if replaced is not None:
-                # Said before the name changes hands: were we killed in between, the list would else show the
-                # old checkpoint with the new one's weights.
+                # Said before the name changes hands: were we killed in between, the list would else
+                # show the old checkpoint with the new one's weights.
                 fit.session.record(CheckpointPruned(id=replaced.id, replaced_by=identity))
             return pending.publish()
 
@@ -336,9 +340,7 @@ class ModelCheckpoint(Part):
             fit.catalog.remove(item)
             if done is Deletion.DELETED:
                 fit.session.record(
-                    CheckpointPruned(
-                        id=item.id, policy=str(self.keep), freed_bytes=item.size_bytes
-                    )
+                    CheckpointPruned(id=item.id, policy=str(self.keep), freed_bytes=item.size_bytes)
                 )
 
     def _mode_of(self, fit: Fit) -> ModeOf:
@@ -349,13 +351,13 @@ class ModelCheckpoint(Part):
     def _mode(self, fit: Fit) -> Mode:
         if self.mode != "auto":
             return Mode(self.mode)
-        directions = fit.directions or describe_metrics(self.model)
+        directions = fit.directions or metric_directions(self.model)
         name = self.monitor.removeprefix("val_")
         if name not in directions:
             fit.session.notice(
                 "mode_inferred",
-                f"Keras does not know whether {self.monitor!r} should grow or shrink; by its name it is taken as "
-                f"{infer_mode(self.monitor).value!r}.",
+                f"Keras does not know whether {self.monitor!r} should grow or shrink; by its name "
+                f"it is taken as {infer_mode(self.monitor).value!r}.",
                 "Pass mode='min' or mode='max' to decide it.",
             )
         return infer_mode(self.monitor, directions)
@@ -369,12 +371,15 @@ class ModelCheckpoint(Part):
         if missing:
             fit.session.notice(
                 "filepath_field_missing",
-                f"The file name {self.filepath!r} asks for {', '.join(missing)}, which this training does not "
-                f"have; 'none' stands there instead. It has: {', '.join(sorted(values))}.",
+                f"The file name {self.filepath!r} asks for {', '.join(missing)}, which this "
+                "training does not have; 'none' stands there instead. "
+                f"It has: {', '.join(sorted(values))}.",
                 "Correct the name in filepath=.",
             )
         path = Path(self.filepath.format_map(defaultdict(_None, values)))
-        return path if self.overwrite else CheckpointStore(path.parent).free_name(*_split(path.name))
+        return (
+            path if self.overwrite else CheckpointStore(path.parent).free_name(*_split(path.name))
+        )
 
     def _tell_missing(self, fit: Fit, metrics: Mapping[str, float]) -> None:
         fit.session.notice(
@@ -387,6 +392,15 @@ class ModelCheckpoint(Part):
     def _print(self, message: str) -> None:
         if self.verbose > 0:
             print(message)  # noqa: T201 – what Keras's callback prints, where it prints it
+
+
+def _check_policy(keep: object) -> None:
+    if keep is not None and not isinstance(keep, RetentionPolicy):
+        msg = (
+            f"ModelCheckpoint got keep={keep!r}. "
+            "Use a retention policy such as KeepLast(2), or None to keep everything."
+        )
+        raise ValueError(msg)
 
 
 class _None:

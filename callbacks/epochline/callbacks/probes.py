@@ -1,11 +1,13 @@
 """Look at a `fit` from inside: a probe before and after every callback of its `CallbackList`.
 
-Keras gives a callback no way to see its siblings. While `CallbackList.set_params` calls us, it stands one frame
-above, so that the live list can be taken from there; the probes go into that one list, and nothing of Keras is
-changed for the process. What the probes report is not interpreted here.
+Keras gives a callback no way to see its siblings. While `CallbackList.set_params` calls us, it
+stands one frame above, so that the live list can be taken from there; the probes go into that one
+list, and nothing of Keras is changed for the process. What the probes report is not interpreted
+here.
 
-Invariant: the callbacks of the user are called in their order, with the same arguments, as without probes; no
-method runs per batch unless one of them already has a batch hook, or the number of batches is unknown.
+Invariant: the callbacks of the user are called in their order, with the same arguments, as without
+probes; no method runs per batch unless one of them already has a batch hook, or the number of
+batches is unknown.
 """
 
 from __future__ import annotations
@@ -21,7 +23,12 @@ __all__ = ["HOOKS", "Watcher", "find_callback_list", "has_batch_hook", "insert_p
 HOOKS: Final = ("on_train_begin", "on_epoch_begin", "on_epoch_end", "on_train_end")
 """The hooks that probes report."""
 
-_BATCH_HOOKS: Final = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
+_BATCH_HOOKS: Final = (
+    "on_train_batch_begin",
+    "on_train_batch_end",
+    "on_batch_begin",
+    "on_batch_end",
+)
 _FRAMES: Final = 8
 
 
@@ -32,11 +39,11 @@ class Watcher(Protocol):
         """Called when the callback at `index` has done its `hook`; -1 before the first."""
 
     def batch_reached(self, index: int, batch: int, logs: Mapping[str, Any]) -> None:
-        """Called when the callback at `index` has done its `on_train_batch_end`; -1 before the first."""
+        """Called when the callback at `index` has done its `on_train_batch_end`; -1 likewise."""
 
 
 def find_callback_list() -> keras.callbacks.CallbackList | None:
-    """Returns the `CallbackList` that is calling, or None when there is none within a few frames."""
+    """Returns the `CallbackList` that is calling, None when none is within a few frames."""
     frame = sys._getframe(1)  # noqa: SLF001 – the one way to it that patches nothing
     for _ in range(_FRAMES):
         owner = frame.f_locals.get("self")
@@ -55,7 +62,7 @@ def overrides(callback: keras.callbacks.Callback, hook: str) -> bool:
 
 
 def has_batch_hook(callback: keras.callbacks.Callback) -> bool:
-    """Returns whether `callback` does anything during a training batch, apart from Keras's progress bar."""
+    """Returns whether `callback` acts in training batches, other than as the progress bar."""
     if isinstance(callback, keras.callbacks.ProgbarLogger | _Probe):
         return False
     return any(overrides(callback, hook) for hook in _BATCH_HOOKS)
@@ -64,7 +71,7 @@ def has_batch_hook(callback: keras.callbacks.Callback) -> bool:
 def insert_probes(
     callback_list: keras.callbacks.CallbackList, watcher: Watcher
 ) -> tuple[keras.callbacks.Callback, ...]:
-    """Puts a probe before the first and behind every callback; returns the callbacks that are watched.
+    """Puts a probe before the first and behind every callback; returns those that are watched.
 
     The list object is replaced, not changed, because it may just be iterated over.
     """
@@ -107,8 +114,9 @@ class _Probe(keras.callbacks.Callback):
         self.watcher = watcher
         self.index = index
         if per_batch:
-            # Bound to the instance: a method of the class would be called for every batch of every fit.
-            self.on_train_batch_end = self._on_train_batch_end  # type: ignore[method-assign]
+            # Bound to the instance: a method of the class would be called for every batch of every
+            # fit.
+            self.on_train_batch_end = self._on_train_batch_end
 
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         self.watcher.reached(self.index, "on_train_begin", None, logs or {})

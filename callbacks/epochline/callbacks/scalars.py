@@ -1,6 +1,7 @@
-"""The standard scalar curves of a run, in the layout and with the tags of `keras.callbacks.TensorBoard`.
+"""The standard scalar curves of a run.
 
-For trainings without that callback, and for backends without TensorFlow, which it needs. Knows nothing of records.
+Layout and tags are those of `keras.callbacks.TensorBoard`. For trainings without that callback, and
+for backends without TensorFlow, which it needs. Knows nothing of records.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ class ScalarCurves:
             if not self._told:
                 self._told = True
                 _log.error(
-                    "Epochline cannot write the scalar curves to %s: %s. Training goes on without them.",
+                    "Epochline cannot write the scalar curves to %s: %s. Training goes on without.",
                     writer.directory,
                     error.strerror or error,
                 )

@@ -1,8 +1,8 @@
 """The bytes of a Keras file, made in memory.
 
-HDF5 must not write to the disk that checkpoints go to: an error while it flushes is swallowed, the save reports
-success, and the process may die later. So the image of the file is made in memory and whoever stores it
-does its own checked writes.
+HDF5 must not write to the disk that checkpoints go to: an error while it flushes is swallowed, the
+save reports success, and the process may die later. So the image of the file is made in memory and
+whoever stores it does its own checked writes.
 
 Invariant: the bytes are those that `model.save_weights` or `model.save` would write at that moment.
 """
@@ -15,16 +15,14 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+import h5py
 import keras
 
-try:
-    from keras.src.saving import saving_lib
-
-    _STORE = saving_lib.H5IOStore
-    _SAVE_STATE = saving_lib._save_state  # noqa: SLF001 – no public route writes weights to memory
-    _SAVE_MODEL = saving_lib.save_model
-except (ImportError, AttributeError):  # a Keras that has moved them: the scratch file does
-    _STORE = _SAVE_STATE = _SAVE_MODEL = None
+try:  # no public route of Keras writes a file to memory
+    from keras.src.saving.saving_lib import H5IOStore, _save_state
+    from keras.src.saving.saving_lib import save_model as _save_model
+except ImportError:  # a Keras that has moved them: the scratch file does
+    H5IOStore = _save_state = _save_model = None
 
 __all__ = ["file_image"]
 
@@ -36,35 +34,36 @@ def file_image(model: keras.Model, name: str) -> bytes | memoryview:
 
     Args:
         model: A built model.
-        name: Its ending says the format: `.weights.h5` (weights, and the optimizer's state when compiled),
-            `.keras` (whole model) or `.h5` (whole model, legacy).
+        name: Its ending says the format: `.weights.h5` (weights, and the optimizer's state when
+            compiled), `.keras` (whole model) or `.h5` (whole model, legacy).
 
     Raises:
         ValueError: If Keras cannot write that model in that format.
     """
-    if name.endswith(".weights.h5") and _STORE is not None and model.built:
+    if name.endswith(".weights.h5") and H5IOStore is not None and model.built:
         return _weights_in_memory(model)
-    if name.endswith(".keras") and _SAVE_MODEL is not None:
+    if name.endswith(".keras") and _save_model is not None:
         buffer = io.BytesIO()
-        _SAVE_MODEL(model, buffer)
+        _save_model(model, buffer)
         return buffer.getbuffer()
     return _by_scratch_file(model, name)
 
 
-def _weights_in_memory(model: keras.Model) -> memoryview:
-    buffer = io.BytesIO()
-    store = _STORE(buffer, mode="w")
+def _weights_in_memory(model: keras.Model) -> bytes:
+    store = H5IOStore(io.BytesIO(), mode="w")
+    store.h5_file.close()
+    # On a Python file object HDF5 lays out the same datasets otherwise than on a disk; its own
+    # memory driver gives the very bytes.
+    store.h5_file = h5py.File(f"epochline-{id(store)}", "w", driver="core", backing_store=False)
     try:
-        _SAVE_STATE(
-            model,
-            weights_store=store,
-            assets_store=None,
-            inner_path="",
-            visited_saveables=set(),
+        _save_state(
+            model, weights_store=store, assets_store=None, inner_path="", visited_saveables=set()
         )
+        store.h5_file.flush()
+        image: bytes = store.h5_file.id.get_file_image()
+        return image
     finally:
         store.close()
-    return buffer.getbuffer()
 
 
 def _by_scratch_file(model: keras.Model, name: str) -> bytes:

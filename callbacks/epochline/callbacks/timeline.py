@@ -9,8 +9,9 @@ from typing import Any, Final, Literal
 
 import keras
 
-from epochline.callbacks.fit import Fit, Part
+from epochline.callbacks.fit import Fit
 from epochline.callbacks.model_checkpoint import ModelCheckpoint
+from epochline.callbacks.part import PartCallback
 from epochline.callbacks.scalars import ScalarCurves
 from epochline.events import Topic
 from epochline.retention import KeepBest, KeepLast, RetentionPolicy
@@ -22,35 +23,44 @@ _KEEP_LAST: Final = 2
 _KEEP_BEST: Final = 3
 
 
-class Timeline(Part):
+class Timeline(PartCallback):
     """Records what happens in a training and why, and keeps its checkpoints.
 
-    Add it to `fit`, at any place in the list, and look at the *Checkpoints* tab of TensorBoard. It composes
-    `ModelCheckpoint`, `LearningRateRecorder` and `EarlyStoppingRecorder`, and writes the standard scalar curves
-    unless a `keras.callbacks.TensorBoard` in the same list does. The result of the training is bit for bit what it is
-    without.
+    Add it to `fit`, at any place in the list, and look at the *Checkpoints* tab of TensorBoard. It
+    composes `ModelCheckpoint`, `LearningRateRecorder` and `EarlyStoppingRecorder`, and writes the
+    standard scalar curves unless a `keras.callbacks.TensorBoard` in the same list does. The result
+    of the training is bit for bit what it is without.
 
     It acts after all other callbacks have done their part of a hook, wherever it stands.
 
     Args:
-        log_dir: Run directory, one per training. Gets `timeline/` (records), `checkpoints/` (Keras weights
-            files), `train/` and `validation/` (curves).
+        log_dir: Run directory, one per training. Gets `timeline/` (records), `checkpoints/` (Keras
+            weights files), `train/` and `validation/` (curves).
         monitor: Metric by which checkpoints are ranked. Defaults to `"val_loss"`.
         mode: `"min"`, `"max"`, or `"auto"` to go by what Keras knows of the metric.
-        save: When to save the weights and the optimizer's state: `"epoch"` after every epoch, `"best"` when
-            `monitor` is better than ever before, a number for every so many batches, None never.
-        keep: Retention policy; None for the last 2 and the best 3 by `monitor`. `KeepAll()` keeps everything.
+        save: When to save the weights and the optimizer's state: `"epoch"` after every epoch,
+            `"best"` when `monitor` is better than ever before, a number for every so many batches,
+            None never.
+        keep: Retention policy; None for the last 2 and the best 3 by `monitor`. `KeepAll()` keeps
+            everything.
         verbose: 0 silent, 1 prints Keras's messages for each save.
 
     Raises:
         ValueError: If an argument is not of the accepted values; the message lists them.
-        RunBusyError: From `fit`, before the first batch, if another living process writes to `log_dir`.
+        RunBusyError: From `fit`, before the first batch, if another living process writes to
+            `log_dir`.
 
     Example:
-        >>> model.fit(x, y, validation_split=0.33, epochs=150, callbacks=[
-        ...     keras.callbacks.EarlyStopping(patience=20),
-        ...     Timeline("logs/pima", monitor="val_accuracy"),
-        ... ])
+        >>> model.fit(
+        ...     x,
+        ...     y,
+        ...     validation_split=0.33,
+        ...     epochs=150,
+        ...     callbacks=[
+        ...         keras.callbacks.EarlyStopping(patience=20),
+        ...         Timeline("logs/pima", monitor="val_accuracy"),
+        ...     ],
+        ... )
     """
 
     topics = frozenset(Topic)
@@ -81,7 +91,8 @@ class Timeline(Part):
             not isinstance(self.save, int) or isinstance(self.save, bool) or self.save < 1
         ):
             msg = (
-                f"Timeline got save={self.save!r}. Use 'epoch', 'best', a positive number of batches, or None."
+                f"Timeline got save={self.save!r}. "
+                "Use 'epoch', 'best', a positive number of batches, or None."
             )
             raise ValueError(msg)
         by_batch = isinstance(self.save, int)

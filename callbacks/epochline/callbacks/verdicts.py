@@ -1,7 +1,7 @@
 """What did this callback just decide, and why? Reads stock callbacks before and after their hook.
 
-Knows the public attributes of Keras's callbacks and the branches of their code (`keras/src/callbacks/*.py`,
-3.15); changes nothing and writes nothing.
+Knows the public attributes of Keras's callbacks and the branches of their code
+(`keras/src/callbacks/*.py`, 3.15); changes nothing and writes nothing.
 
 Invariant: a decision names exactly one callback, the one whose hook lies between the two looks.
 """
@@ -15,9 +15,10 @@ from typing import Any, Final
 
 import keras
 
+from epochline.callbacks.measure import learning_rates, scalar
 from epochline.events import Decision, Mode, Topic, Verdict
 
-__all__ = ["Look", "Situation", "explain", "learning_rates", "look", "metric_mode", "scalar"]
+__all__ = ["Look", "Situation", "explain", "look", "metric_mode", "rate_changes"]
 
 _FIELDS: Final = ("wait", "best", "best_epoch", "stopped_epoch", "cooldown_counter")
 _SAME_RATE: Final = 1e-12
@@ -63,30 +64,8 @@ def look(model: keras.Model) -> Look:
     return Look(rates=learning_rates(model), stopping=bool(model.stop_training))
 
 
-def learning_rates(model: keras.Model) -> dict[str, float]:
-    """Returns the learning rate of each optimizer by its name; the only one is called ""."""
-    optimizer = getattr(model, "optimizer", None)
-    if optimizer is None:
-        return {}
-    many = getattr(optimizer, "optimizers", None)
-    pairs = [(item.name, item) for item in many] if many else [("", optimizer)]
-    return {
-        name: float(keras.ops.convert_to_numpy(item.learning_rate))
-        for name, item in pairs
-        if hasattr(item, "learning_rate")
-    }
-
-
-def scalar(value: object) -> float | None:
-    """Returns a metric as a Python number, None when it is not a scalar."""
-    try:
-        return float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return None
-
-
 def metric_mode(callback: keras.callbacks.Callback) -> Mode | None:
-    """Returns which direction a stock monitoring callback takes for better, None before it knows."""
+    """Returns which direction a stock callback takes for better, None before it knows."""
     mode = getattr(callback, "mode", None)
     if mode in tuple(Mode):
         return Mode(mode)
@@ -273,9 +252,7 @@ def _model_checkpoint(
     numbers = _monitored(callback, at) if callback.save_best_only else {}
     numbers |= {"best": scalar(before.state.get("best")), "path": path}
     saved = after.file is not None and after.file != before.file
-    yield cause.decides(
-        Topic.CHECKPOINT, Verdict.SAVED if saved else Verdict.NOT_SAVED, **numbers
-    )
+    yield cause.decides(Topic.CHECKPOINT, Verdict.SAVED if saved else Verdict.NOT_SAVED, **numbers)
 
 
 _Rule = Callable[[Any, _Cause, Situation, Look, Look], Iterator[Decision]]

@@ -1,7 +1,7 @@
 """Choose a checkpoint, check its file, and load it into a model.
 
-It works on the model object it is given and imports neither Keras nor a backend, so that the command
-line stays light.
+It works on the model object it is given and imports neither Keras nor a backend, so that the
+command line stays light.
 
 Invariant: a model is either restored whole from bytes that match their digest, or left as it was.
 """

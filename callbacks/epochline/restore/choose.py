@@ -1,4 +1,4 @@
-"""Name a checkpoint in text and find it: `logs/pima@epoch=12`, `…@best=val_loss`, `…@latest`, `…@3f2a`.
+"""Name a checkpoint in text, such as `logs/pima@epoch=12`, and find it.
 
 Text is for people, so its epochs are those that Keras prints, from 1; everywhere else in Epochline
 they are zero-based. It knows no files but asks once whether a whole reference is a directory.
@@ -41,7 +41,8 @@ class Choice:
     Attributes:
         by: What decides.
         epoch: Epoch as Keras prints it, from 1 (for `EPOCH`).
-        text: Metric (for `BEST`; empty for the monitor of the run) or beginning of an id (for `ID`).
+        text: Metric (for `BEST`; empty for the monitor of the run) or beginning of an id (for
+            `ID`).
     """
 
     by: ChoiceBy

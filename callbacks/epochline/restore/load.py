@@ -1,15 +1,16 @@
 """Load a checkpoint into a model: all of it, or nothing.
 
-The file is copied into a private directory while its digest is computed, and Keras loads that copy: the
-bytes that were checked are the bytes that are loaded, whatever happens to the original meanwhile, and
-HDF5 never locks a file that a training may want to replace. Only then is the model touched. Keras
-assigns layer by layer and raises when half of them are done, and it skips an optimizer that does not
-fit with no more than a warning; here every variable is put back after a failure, and a skipped
-optimizer is one.
+The file is copied into a private directory while its digest is computed, and Keras loads that copy:
+the bytes that were checked are the bytes that are loaded, whatever happens to the original
+meanwhile, and HDF5 never locks a file that a training may want to replace. Only then is the model
+touched. Keras assigns layer by layer and raises when half of them are done, and it skips an
+optimizer that does not fit with no more than a warning; here every variable is put back after a
+failure, and a skipped optimizer is one.
 
 It uses methods of the model object (`load_weights`, `variables`, `optimizer`) and imports no Keras.
 
-Invariant: when `restore_into` raises, all variables of the model and its optimizers are as they were.
+Invariant: when `restore_into` raises, all variables of the model and its optimizers are as they
+    were.
 """
 
 from __future__ import annotations
@@ -53,8 +54,8 @@ class RestoreResult:
     Attributes:
         checkpoint: Id of the checkpoint.
         weights_restored: Weights of the model that now hold exactly what the file holds.
-        weights_total: Weights of the model. More than `weights_restored` only when layers load in a way of
-            their own (LoRA, quantization, another dtype).
+        weights_total: Weights of the model. More than `weights_restored` only when layers load in a
+            way of their own (LoRA, quantization, another dtype).
         optimizer_restored: Whether the state of the optimizer was loaded, too.
         learning_rate_before: Learning rate before; None when the model is not compiled.
         learning_rate_after: Learning rate after: it is part of the state of the optimizer.
@@ -79,12 +80,13 @@ def restore_into(
         model: A built Keras model of the same architecture.
         entry: The checkpoint.
         file: Its file.
-        optimizer: Whether to load the state of the optimizer, if the checkpoint and the model have one.
-            The optimizer is built for it. With False it stays as it is.
+        optimizer: Whether to load the state of the optimizer, if the checkpoint and the model have
+            one. The optimizer is built for it. With False it stays as it is.
 
     Raises:
         CheckpointMissingError: If the file is gone, or was never saved.
-        CheckpointCorruptError: If its bytes are not those that were saved; the model was not touched.
+        CheckpointCorruptError: If its bytes are not those that were saved; the model was not
+            touched.
         CheckpointMismatchError: If it does not fit the model, which is left as it was.
     """
     if entry.size_bytes is None or entry.digest is None or entry.status is Status.PRUNED:
@@ -146,7 +148,8 @@ class _Snapshot:
 
     def __init__(self, model: Any) -> None:
         self._weights = _values(model.variables)
-        # A model of several networks (a GAN) holds its optimizers as attributes; Keras saves them all.
+        # A model of several networks (a GAN) holds its optimizers as attributes; Keras saves them
+        # all.
         self._optimizers = [
             pair
             for value in vars(model).values()
@@ -191,10 +194,8 @@ def _differences(model: Any, copy: Path, error: BaseException) -> list[str]:
     ours = {variable.path: tuple(variable.shape) for variable in model.weights}
     shapes = shape_differences(ours, {name: shape for name, (shape, _) in saved.items()})
     if not shapes and _SKIPPED_OPTIMIZER in said:
-        return [
-            f"it was saved with another optimizer than this {type(model.optimizer).__name__}: compile "
-            "the model as it was then, or restore with optimizer=False"
-        ]
+        other = f"it was saved with another optimizer than this {type(model.optimizer).__name__}"
+        return [f"{other}; restore with optimizer=False to load the weights alone"]
     return shapes or [said]
 
 

@@ -1,8 +1,8 @@
 """Fingerprints of the tensors in a weights file and in a model, to see what a restore really did.
 
-It reads plain Keras files (`.weights.h5`, `.keras`, legacy `.h5`) with h5py; of Keras's layout it knows one
-name only, the group of the optimizer. It must be given a private, verified copy: HDF5 locks what it
-opens, and damaged files can crash it.
+It reads plain Keras files (`.weights.h5`, `.keras`, legacy `.h5`) with h5py; of Keras's layout it
+knows one name only, the group of the optimizer. It must be given a private, verified copy: HDF5
+locks what it opens, and damaged files can crash it.
 """
 
 from __future__ import annotations
@@ -79,7 +79,9 @@ def shape_differences(
     only_theirs = Counter(theirs.values()) - Counter(ours.values())
     return [
         *_told(ours, only_ours, "the model has {name} of shape {shape}, the checkpoint does not"),
-        *_told(theirs, only_theirs, "the checkpoint has {name} of shape {shape}, the model does not"),
+        *_told(
+            theirs, only_theirs, "the checkpoint has {name} of shape {shape}, the model does not"
+        ),
     ]
 
 

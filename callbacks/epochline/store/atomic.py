@@ -8,8 +8,7 @@ Protocol, in this order:
    reader such as HDF5 that locks what it opens is not refused.
 2. Reserve the space when the size is known: a full disk is found before the first byte.
 3. Write in a checked loop, each block digested from memory just before it is written. HDF5 is never
-   let near the
-   disk: a failing flush inside of it is swallowed or kills the process.
+   let near the disk: a failing flush inside of it is swallowed or kills the process.
 4. `fsync` the file. Only now are the bytes safe, so only now may the name point at them. A failed
    `fsync` is final: the kernel may have dropped the pages, and a second call would say that all is
    well.
@@ -30,7 +29,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import time
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
@@ -43,6 +41,7 @@ from epochline.store.files import (
     BLOCK_BYTES,
     CREATE_FLAGS,
     explained,
+    human_bytes,
     local_path,
     make_directories,
     sync_directory,
@@ -202,8 +201,11 @@ class PendingFile:
             self._abandon(error)
 
     def _explained(self) -> AbstractContextManager[None]:
-        needed = max(self._promised_bytes or 0, self.size_bytes)
-        return explained("save this file", self.path, needed_bytes=needed)
+        if self._promised_bytes is None:
+            size = f"{human_bytes(self.size_bytes)} written"
+        else:
+            size = f"{human_bytes(self._promised_bytes)} needed"
+        return explained("save this file", self.path, size=size)
 
     def _reserve(self) -> None:
         if not self._promised_bytes or not hasattr(os, "posix_fallocate"):
@@ -265,7 +267,7 @@ class PendingFile:
 def temporary_name(name: str) -> str:
     """Return a new name for the unfinished file; its ending is that of `name`."""
     tail = os.fsencode(name)[-_NAME_TAIL_BYTES:].decode("utf-8", "ignore")
-    return f".tmp-{os.getpid()}-{secrets.token_hex(8)}-{tail}"
+    return f".tmp-{os.getpid()}-{os.urandom(8).hex()}-{tail}"
 
 
 def _create_temporary(target: Path) -> tuple[Path, int]:

@@ -46,6 +46,7 @@ _BINARY: int = getattr(os, "O_BINARY", 0)  # Windows translates line ends withou
 _DIRECTORY: int = getattr(os, "O_DIRECTORY", 0)
 # A fifo with no writer would block the open for ever; regular files ignore the flag.
 _NON_BLOCKING: int = getattr(os, "O_NONBLOCK", 0)
+_RELATIVE_OPEN = os.open in os.supports_dir_fd
 READ_FLAGS = os.O_RDONLY | _NO_FOLLOW | _NON_BLOCKING | _BINARY
 UPDATE_FLAGS = os.O_RDWR | _NO_FOLLOW | _NON_BLOCKING | _BINARY
 CREATE_FLAGS = UPDATE_FLAGS | os.O_CREAT | os.O_EXCL
@@ -108,10 +109,9 @@ def local_path(path: str | os.PathLike[str]) -> Path:
     """
     text = os.fspath(path)
     if _URL.match(text):
-        message = (
+        raise ValueError(
             f"{text!r} is a URL: checkpoints are written to local directories only. Give a path."
         )
-        raise ValueError(message)
     return Path(text)
 
 
@@ -152,7 +152,7 @@ def _open_beneath(root: Path, path: Path) -> int:
     parts = path.relative_to(root).parts if path.is_relative_to(root) else ()
     if not parts or ".." in parts:
         raise OSError(errno.EINVAL, f"it does not lie in {str(root)!r}")
-    if os.open not in os.supports_dir_fd:  # Windows, where making a link takes a privilege
+    if not _RELATIVE_OPEN:  # Windows, where making a link takes a privilege
         if root.resolve() not in path.resolve().parents:
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
         return _open_no_follow(path)
@@ -212,7 +212,7 @@ def sync_directory(directory: Path) -> None:
 
 
 @contextmanager
-def explained(action: str, path: Path, *, needed_bytes: int = 0) -> Iterator[None]:
+def explained(action: str, path: Path, *, size: str = "") -> Iterator[None]:
     """Turn an `OSError` into one that says what could not be done, why, and what to do.
 
     Number, builtin subclass (`FileExistsError`, `PermissionError`, …) and `filename` stay what they
@@ -221,7 +221,7 @@ def explained(action: str, path: Path, *, needed_bytes: int = 0) -> Iterator[Non
     Args:
         action: What is being done, as in "Cannot <action>".
         path: The file that the user knows of (not a temporary one).
-        needed_bytes: Size to compare with the free space when the disk is full.
+        size: What to tell beside the free space when the disk is full, as in "5.2 MB needed".
     """
     try:
         yield
@@ -231,8 +231,7 @@ def explained(action: str, path: Path, *, needed_bytes: int = 0) -> Iterator[Non
         cause, advice = _CAUSES.get(number, (said, "Check the path and the disk"))
         if number == errno.ENOSPC:
             free = shutil.disk_usage(_nearest_directory(path)).free
-            needed = f"{human_bytes(needed_bytes)} needed, " if needed_bytes else ""
-            cause += f" ({needed}{human_bytes(free)} free)"
+            cause += f" ({size}{', ' if size else ''}{human_bytes(free)} free)"
         raise OSError(number, f"Cannot {action}: {cause}. {advice}", str(path)) from error
 
 

@@ -18,7 +18,6 @@ import json
 import os
 import socket
 import time
-import weakref
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -33,8 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["RunLock", "is_locked"]
 
 # A reader holds its shared lock for microseconds when it asks; a writer that meets it tries again.
-_ATTEMPTS = 25
-_PAUSE_SECONDS = 0.01
+_ATTEMPTS = 50
+_PAUSE_SECONDS = 0.02
 _OWNER_MAX_BYTES = 1024
 
 
@@ -174,11 +173,11 @@ def _read_owner(descriptor: int) -> _Owner | None:
 
 # A forked child (a data loader's worker) would keep the lock alive after its parent is killed,
 # perhaps for ever.
-_held: weakref.WeakSet[RunLock] = weakref.WeakSet()
+_held: set[RunLock] = set()
 
 
 def _close_in_child() -> None:
-    for lock in tuple(_held):
+    for lock in _held:
         lock._forget()  # noqa: SLF001 - same module
     _held.clear()
 

@@ -12,7 +12,7 @@ export interface DrawnCurve extends Curve {
   readonly dashed: boolean;
   readonly alpha: number;
   readonly width: number;
-  /** The value holds until the next point. */
+  /** A value holds for the whole epoch that ends at its point. */
   readonly stepped: boolean;
 }
 

@@ -31,17 +31,17 @@ const STAR =
 const CIRCLE = 'M4 0A4 4 0 1 1-4 0A4 4 0 1 1 4 0Z';
 
 export const GLYPHS: Record<Shape, Glyph> = {
-  star: { path: STAR, filled: true, label: 'best by the metric shown' },
-  'star-outline': { path: STAR, filled: false, label: 'best by the run’s own monitor' },
+  star: { path: STAR, filled: true, label: 'best' },
+  'star-outline': { path: STAR, filled: false, label: 'best by monitor' },
   disc: { path: CIRCLE, filled: true, label: 'saved' },
   pin: { path: 'M0 7-4.6-.6A5.2 5.2 0 1 1 4.6-.6Z', filled: true, label: 'pinned' },
   ring: { path: CIRCLE, filled: false, label: 'pruned' },
   gap: { path: `${CIRCLE}M-5.5 5.5 5.5-5.5`, filled: false, label: 'missing' },
   broken: { path: 'M-4.5-4.5H4.5V4.5H-4.5ZM-2-2 2 2M-2 2 2-2', filled: false, label: 'corrupt' },
-  cross: { path: 'M-4-4 4 4M-4 4 4-4', filled: false, label: 'save failed' },
-  triangle: { path: 'M-5-3.5H5L0 5Z', filled: true, label: 'learning rate changed' },
-  square: { path: 'M-4-4H4V4H-4Z', filled: true, label: 'training stopped' },
-  diamond: { path: 'M0-5.5 5.5 0 0 5.5-5.5 0Z', filled: true, label: 'weights restored' },
+  cross: { path: 'M-4-4 4 4M-4 4 4-4', filled: false, label: 'failed' },
+  triangle: { path: 'M-5-3.5H5L0 5Z', filled: true, label: 'learning rate' },
+  square: { path: 'M-4-4H4V4H-4Z', filled: true, label: 'stop' },
+  diamond: { path: 'M0-5.5 5.5 0 0 5.5-5.5 0Z', filled: true, label: 'restore' },
 };
 
 /** Reading order of the legend. */

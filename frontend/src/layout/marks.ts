@@ -4,12 +4,15 @@
  *
  * Invariant: stars, crosses and the selected mark are never left out to save space.
  */
+import type { Direction } from '../api/types';
 import type { Axis } from '../model/axis';
 import { monitorBest } from '../model/best';
+import { formatEpoch, formatMetric } from '../model/format';
 import { toNumber } from '../model/num';
 import { type Checkpoint, metricOf, type RunModel } from '../model/run';
 import type { Target } from '../model/target';
 import { checkpointShape, decisionShape, type Shape } from './glyphs';
+import type { Range } from './ranges';
 
 export interface Mark {
   readonly target: Target;
@@ -20,6 +23,10 @@ export interface Mark {
   readonly y: number;
   /** Drawn larger and last. */
   readonly strong: boolean;
+  /** Written beside the mark. */
+  readonly label?: string;
+  /** Where the label has most room. */
+  readonly labelBelow?: boolean;
 }
 
 /** A run that is shown, with what the marks need to know of it. */
@@ -47,32 +54,51 @@ function valueAt(model: RunModel, row: Checkpoint, metric: string): number {
   return Number.NaN;
 }
 
+/** Above this number of runs only the best of all is drawn large, and rates go without marks. */
+const FEW = 5;
+
+/** The best checkpoint over all runs. */
+function bestOfAll(runs: readonly ShownRun[], metric: string, direction: Direction) {
+  const sign = direction === 'min' ? 1 : -1;
+  const value = (row: Checkpoint) => sign * toNumber(metricOf(row, metric));
+  const all = runs.flatMap(({ best }) => (best === null ? [] : [best]));
+  return all.reduce<Checkpoint | null>(
+    (found, row) => (found === null || value(row) < value(found) ? row : found),
+    null,
+  );
+}
+
 /** The few marks on the curve itself: best, pinned and selected. */
 export function curveMarks(
   runs: readonly ShownRun[],
   axis: Axis,
   metric: string,
+  direction: Direction,
   selectedKey: string | null,
 ): Mark[] {
+  const winner = bestOfAll(runs, metric, direction);
   const marks: Mark[] = [];
   for (const { model, color, best } of runs) {
     const own = monitorBest(model);
     for (const row of model.checkpoints) {
       const special = row === best || row === own || row.status === 'pinned';
-      const wanted = special || row.key === selectedKey;
-      if (!wanted) continue;
+      if (!special && row.key !== selectedKey) continue;
       const y = valueAt(model, row, metric);
       if (!Number.isFinite(y)) continue;
-      const shape = checkpointShape(row.status, row === best, row === own);
       const { target, key } = row;
-      marks.push({ target, key, shape, color, x: model.x(row, axis), y, strong: row === best });
+      const shape = checkpointShape(row.status, row === best, row === own);
+      const strong = row === winner || (row === best && runs.length <= FEW);
+      const mark = { target, key, shape, color, x: model.x(row, axis), y, strong };
+      const label = `${formatMetric(metricOf(row, metric))} · epoch ${formatEpoch(row.epoch)}`;
+      marks.push(row === winner ? { ...mark, label, labelBelow: direction === 'min' } : mark);
     }
   }
   return marks.sort((a, b) => Number(a.strong) - Number(b.strong));
 }
 
-/** Marks of the learning-rate chart: every change, at the new value. */
+/** Marks of the learning-rate chart: every change, at the new value, unless the runs are too many. */
 export function learningRateMarks(runs: readonly ShownRun[], axis: Axis): Mark[] {
+  if (runs.length > FEW) return [];
   return runs.flatMap(({ model, color }) =>
     model.decisions
       .filter(({ topic, acted }) => acted && topic === 'learning_rate')
@@ -155,6 +181,21 @@ export function placeMarks(
     plain.push(placed);
   }
   return [...plain, ...important.sort((a, b) => Number(a.mark.strong) - Number(b.mark.strong))];
+}
+
+/** How much smaller plain marks are drawn so that the fullest lane stays a row of single marks. */
+export function crowding(marks: readonly Mark[], [min, max]: Range, width: number): number {
+  const counts = new Map<number, number>();
+  for (const { x, y, shape } of marks) {
+    if (x < min || x > max || keepAlways(shape)) continue;
+    counts.set(y, (counts.get(y) ?? 0) + 1);
+  }
+  const fullest = Math.max(1, ...counts.values());
+  return Math.min(1, Math.max(0.6, width / fullest / 10));
+}
+
+export function isPlain({ shape, strong }: Mark): boolean {
+  return !strong && !keepAlways(shape);
 }
 
 /** The mark nearest to a point, if it is near enough to be meant. */

@@ -53,7 +53,7 @@ export function yRange(
 
 function padLinear(min: number, max: number): Range {
   const size = max - min || Math.abs(max) || 1;
-  return [min - size * 0.08, max + size * 0.08];
+  return [min - size * 0.1, max + size * 0.1];
 }
 
 function padLog(min: number, max: number): Range {

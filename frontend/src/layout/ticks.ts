@@ -1,5 +1,5 @@
 /** Where an axis has its ticks, and how they read. */
-import { formatDuration, formatLearningRate } from '../model/format';
+import { formatDuration, formatLearningRate, formatMetric } from '../model/format';
 
 /** Distances between ticks of a relative time axis, in seconds: steps that people count in. */
 export const DURATION_STEPS = [
@@ -34,6 +34,18 @@ export function logTicks(min: number, max: number): number[] {
   }
   const every = Math.ceil(ticks.length / 5);
   return ticks.filter((_, i) => i % every === 0);
+}
+
+/** Texts of a linear axis, all with as many decimals as tell neighbours apart. */
+export function linearTicks(splits: readonly number[]): string[] {
+  const distance = Math.abs(Number(splits[1]) - Number(splits[0])) || 1;
+  const large = splits.some((value) => Math.abs(value) >= 1e6);
+  if (large || distance < 1e-6) return splits.map(formatMetric);
+  let decimals = 0;
+  while (decimals < 6 && Math.abs(distance - Number(distance.toFixed(decimals))) > distance / 100) {
+    decimals++;
+  }
+  return splits.map((value) => value.toFixed(decimals).replace('-', '−'));
 }
 
 export const logTick = formatLearningRate;

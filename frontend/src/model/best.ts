@@ -8,7 +8,7 @@ export function isRestorable(status: Status): boolean {
   return status === 'saved' || status === 'pinned';
 }
 
-/** The restorable checkpoint with the best value; the earliest of equals, as Keras does. */
+/** The restorable checkpoint with the best value; of equals the later one, which was trained longer. */
 export function bestCheckpoint(
   run: RunModel,
   metric: string,
@@ -20,7 +20,7 @@ export function bestCheckpoint(
   for (const checkpoint of run.checkpoints) {
     if (!isRestorable(checkpoint.status)) continue;
     const value = sign * toNumber(metricOf(checkpoint, metric));
-    if (value < record) {
+    if (value <= record) {
       best = checkpoint;
       record = value;
     }

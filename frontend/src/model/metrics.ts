@@ -27,6 +27,10 @@ function baseName(metric: string): string {
   return metric.startsWith(VALIDATION) ? metric.slice(VALIDATION.length) : metric;
 }
 
+export function isLearningRate(metric: string): boolean {
+  return LEARNING_RATES.includes(metric);
+}
+
 /** All choices of the runs, in the order in which Keras reports them. */
 export function metricChoices(runs: readonly RunModel[]): MetricChoice[] {
   const names = new Set<string>();

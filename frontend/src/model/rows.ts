@@ -1,7 +1,6 @@
 /** Filtering and sorting the table of checkpoints. Pure; the order of equal rows is kept. */
 import type { Status } from '../api/types';
 import { isRestorable } from './best';
-import { formatEpoch } from './format';
 import { toNumber } from './num';
 import { type Checkpoint, metricOf } from './run';
 
@@ -45,25 +44,29 @@ function haystack(row: Checkpoint): string {
   let text = haystacks.get(row);
   if (text === undefined) {
     const { run, status, reason, name, why } = row;
-    text = `${run} epoch ${formatEpoch(row.epoch)} ${status} ${reason} ${name} ${why}`.toLowerCase();
+    text = `${run} ${status} ${reason} ${name} ${why}`.toLowerCase();
     haystacks.set(row, text);
   }
   return text;
 }
 
-/** Rows that contain every word of the text and have the status. */
+/** `epoch 12` means that epoch, counted from one as it is shown, and not also 120. */
+const EPOCH = /\bepoch\s+(\d+)\b/i;
+
+/** Rows that contain every word of the text, are of its epoch, and have the status. */
 export function filterRows(
   rows: readonly Checkpoint[],
   { text, status }: RowFilter,
   best: ReadonlySet<string>,
 ): Checkpoint[] {
-  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
+  const epoch = EPOCH.exec(text)?.[1];
+  const words = text.replace(EPOCH, '').toLowerCase().split(/\s+/).filter(Boolean);
   return rows.filter((row) => {
     if (status === 'best' && !best.has(row.key)) return false;
     if (status === 'restorable' && !isRestorable(row.status)) return false;
     const any = status === 'all' || status === 'best' || status === 'restorable';
     if (!any && row.status !== status) return false;
-    if (words.length === 0) return true;
+    if (epoch !== undefined && row.epoch + 1 !== Number(epoch)) return false;
     const text = haystack(row);
     return words.every((word) => text.includes(word));
   });

@@ -8,11 +8,14 @@ import { Details } from './details';
 import { EmptyState } from './empty-state';
 import { RunRail } from './run-rail';
 import { Skeleton } from './skeleton';
+import { Splitter } from './splitter';
 import { Story } from './story';
 import { CheckpointTable } from './table';
 import { Toolbar } from './toolbar';
 
 const SKELETON_AFTER_MS = 300;
+/** Leaves the metric chart whole at 900 px; where there is more room the table takes it. */
+const DEFAULT_TABLE = 268;
 
 export function App({ panel }: { panel: Panel }) {
   return (
@@ -63,6 +66,7 @@ function FirstAnswer() {
 }
 
 function Loaded() {
+  const tableHeight = useSignal(DEFAULT_TABLE);
   return (
     <div class="app">
       <ConnectionBanner />
@@ -72,7 +76,8 @@ function Loaded() {
         <main class="main" aria-label="Checkpoints">
           <Story />
           <Charts />
-          <CheckpointTable />
+          <Splitter height={tableHeight} />
+          <CheckpointTable height={tableHeight.value} />
         </main>
         <Details />
       </div>

@@ -53,7 +53,13 @@ function useMetricContent(store: Store, shared: Shared): ReadonlySignal<PlotCont
   });
   return useComputed(() => {
     const rank = store.choice.value?.rank ?? '';
-    const marks = curveMarks(store.shownRuns.value, axis.value, rank, selectedKey.value);
+    const marks = curveMarks(
+      store.shownRuns.value,
+      axis.value,
+      rank,
+      store.direction.value,
+      selectedKey.value,
+    );
     const models = store.models.value;
     return {
       curves: curves.value,
@@ -182,7 +188,7 @@ export function Charts() {
   const low = viewport.value.height < 700;
   const axis = shared.axis.value;
   const tokens = TOKENS[store.theme.value];
-  const gutter = narrow ? 64 : 124;
+  const gutter = narrow ? 92 : 132;
   const y = shared.logScale.value ? 'log' : 'linear';
   const hasRates = useComputed(() =>
     store.shownModels.value.some((model) => learningRates(model) !== null),

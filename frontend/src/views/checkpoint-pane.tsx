@@ -4,7 +4,8 @@ import { useRef, useState } from 'preact/hooks';
 import type { CheckpointDetail } from '../api/types';
 import { checkpointShape } from '../layout/glyphs';
 import { isRestorable } from '../model/best';
-import { formatBytes, formatDuration, formatMetric } from '../model/format';
+import { formatBytes, formatDuration, formatLearningRate, formatMetric } from '../model/format';
+import { isLearningRate } from '../model/metrics';
 import { toNumber } from '../model/num';
 import { type Checkpoint, metricOf } from '../model/run';
 import { momentLabel, REASON_LABEL, STATUS_LABEL, STATUS_MEANING } from '../model/words';
@@ -62,7 +63,11 @@ function Metrics({ checkpoint }: { checkpoint: Checkpoint }) {
       {names.map((name) => (
         <div key={name} class={name === choice.value?.rank ? 'shown' : ''}>
           <dt>{name}</dt>
-          <dd>{formatMetric(metricOf(checkpoint, name))}</dd>
+          <dd>
+            {isLearningRate(name)
+              ? formatLearningRate(metricOf(checkpoint, name))
+              : formatMetric(metricOf(checkpoint, name))}
+          </dd>
         </div>
       ))}
     </dl>
@@ -96,14 +101,18 @@ function Loaded({ detail, checkpoint }: { detail: CheckpointDetail; checkpoint: 
         </div>
         <div>
           <dt>Path</dt>
-          <dd class="path">{detail.path}</dd>
-          <CopyButton text={detail.path} label="Copy path" />
+          <dd class="with-button">
+            <span class="path">{detail.path}</span>
+            <CopyButton text={detail.path} label="Copy path" />
+          </dd>
         </div>
         {detail.digest !== null && (
           <div>
             <dt>Digest</dt>
-            <dd class="path">{detail.digest}</dd>
-            <CopyButton text={detail.digest} label="Copy digest" />
+            <dd class="with-button">
+              <span class="path">{detail.digest}</span>
+              <CopyButton text={detail.digest} label="Copy digest" />
+            </dd>
           </div>
         )}
       </dl>

@@ -5,16 +5,17 @@ interface Props {
   readonly code: string;
   readonly label: string;
   readonly copyLabel: string;
+  readonly caption?: string;
 }
 
-export function CodeBlock({ code, label, copyLabel }: Props) {
+export function CodeBlock({ code, label, copyLabel, caption = 'Copy' }: Props) {
   return (
     <div class="code">
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: code that scrolls must be reachable by keyboard */}
       <pre role="region" aria-label={label} tabIndex={0}>
         <code>{code}</code>
       </pre>
-      <CopyButton text={code} label={copyLabel} />
+      <CopyButton text={code} label={copyLabel} caption={caption} />
     </div>
   );
 }

@@ -11,8 +11,10 @@ import { GlyphIcon } from './glyph';
 export interface Column {
   readonly id: SortColumn;
   readonly heading: string;
-  /** A CSS grid track. */
-  readonly track: string;
+  /** Least width in px. */
+  readonly width: number;
+  /** Takes the width that is left. */
+  readonly grows: boolean;
   readonly numeric: boolean;
   /** The first click sorts in this direction. */
   readonly descendingFirst: boolean;
@@ -44,12 +46,25 @@ type Kind = 'text' | 'number';
 function column(
   id: SortColumn,
   heading: string,
-  track: string,
+  width: number,
   kind: Kind,
   cell: Column['cell'],
   descendingFirst = kind === 'number',
 ): Column {
-  return { id, heading, track, numeric: kind === 'number', descendingFirst, cell };
+  const grows = id === 'why';
+  return { id, heading, width, grows, numeric: kind === 'number', descendingFirst, cell };
+}
+
+/** The columns as CSS grid tracks, and the width below which the table scrolls sideways. */
+export function tableTracks(columns: readonly Column[]): { tracks: string; minWidth: number } {
+  const track = ({ width, grows }: Column) => (grows ? `minmax(${width}px, 1fr)` : `${width}fr`);
+  const fixed = columns.some(({ grows }) => grows);
+  return {
+    tracks: columns
+      .map((item) => (fixed && !item.grows ? `${item.width}px` : track(item)))
+      .join(' '),
+    minWidth: columns.reduce((sum, { width }) => sum + width, 0),
+  };
 }
 
 function metricColumn(store: Store, name: string): Column {
@@ -57,7 +72,7 @@ function metricColumn(store: Store, name: string): Column {
   return column(
     `metric:${name}`,
     name,
-    'minmax(92px, 110px)',
+    100,
     'number',
     (row) => formatMetric(metricOf(row, name)),
     descending,
@@ -66,16 +81,16 @@ function metricColumn(store: Store, name: string): Column {
 
 /** The columns that fit: everything on wide tables, the essentials on narrow ones. */
 export function tableColumns(store: Store, narrow: boolean): Column[] {
-  const status = column('status', 'Status', '92px', 'text', (row) => statusCell(store, row));
-  const run = column('run', 'Run', 'minmax(96px, 160px)', 'text', (row) => runCell(store, row));
-  const epoch = column('epoch', 'Epoch', '66px', 'number', (row) => formatEpoch(row.epoch));
-  const step = column('step', 'Step', '80px', 'number', (row) => formatInteger(row.step));
-  const saved = column('saved', 'Saved', '124px', 'number', (row) => formatTime(row.wallTime));
+  const status = column('status', 'Status', 92, 'text', (row) => statusCell(store, row));
+  const run = column('run', 'Run', 136, 'text', (row) => runCell(store, row));
+  const epoch = column('epoch', 'Epoch', 66, 'number', (row) => formatEpoch(row.epoch));
+  const step = column('step', 'Step', 76, 'number', (row) => formatInteger(row.step));
+  const saved = column('saved', 'Saved', 136, 'number', (row) => formatTime(row.wallTime));
   const runs = store.summaries.value.length > 1 ? [run] : [];
   const metrics = metricColumns(store, narrow ? 1 : 5).map((name) => metricColumn(store, name));
   if (narrow) return [status, ...runs, epoch, ...metrics, saved];
-  const size = column('size', 'Size', '76px', 'number', (row) => formatBytes(row.sizeBytes));
-  const reason = column('reason', 'Reason', '96px', 'text', (row) => REASON_LABEL[row.reason]);
-  const why = column('why', 'Why', 'minmax(180px, 1fr)', 'text', (row) => row.why);
+  const size = column('size', 'Size', 76, 'number', (row) => formatBytes(row.sizeBytes));
+  const reason = column('reason', 'Reason', 96, 'text', (row) => REASON_LABEL[row.reason]);
+  const why = column('why', 'Why', 200, 'text', (row) => row.why);
   return [status, ...runs, epoch, step, saved, ...metrics, size, reason, why];
 }

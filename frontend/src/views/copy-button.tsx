@@ -5,8 +5,16 @@ import { useStore } from '../state/context';
 import { Icon } from './icon';
 
 const SHOWN_MS = 2_000;
+const RESULT = { copied: 'Copied', failed: 'Select the text instead' };
 
-export function CopyButton({ text, label }: { text: string; label: string }) {
+interface Props {
+  readonly text: string;
+  /** What is copied, for those who do not see what is beside the button. */
+  readonly label: string;
+  readonly caption?: string;
+}
+
+export function CopyButton({ text, label, caption = 'Copy' }: Props) {
   const { announcement } = useStore();
   const [result, setResult] = useState<'copied' | 'failed' | null>(null);
   useEffect(() => {
@@ -20,11 +28,10 @@ export function CopyButton({ text, label }: { text: string; label: string }) {
     setResult(copied ? 'copied' : 'failed');
     announcement.value = copied ? 'Copied.' : 'Copying was refused. Select the text instead.';
   };
-  const caption = { copied: 'Copied', failed: 'Select the text instead' };
   return (
     <button type="button" class="button small" onClick={copy} aria-label={label} title={label}>
       <Icon name={result === 'copied' ? 'done' : 'copy'} />
-      {result === null ? 'Copy' : caption[result]}
+      {result === null ? caption : RESULT[result]}
     </button>
   );
 }

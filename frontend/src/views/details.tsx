@@ -2,10 +2,12 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { useStore } from '../state/context';
-import { CheckpointPane } from './checkpoint-pane';
-import { DecisionPane } from './decision-pane';
 import { Icon } from './icon';
+import { lazyPart } from './lazy-part';
 import { isNarrow, viewport } from './viewport';
+
+const CheckpointPane = lazyPart(() => import('./panes').then((part) => part.CheckpointPane));
+const DecisionPane = lazyPart(() => import('./panes').then((part) => part.DecisionPane));
 
 export function Details() {
   const store = useStore();

@@ -21,17 +21,18 @@ export function drawMark(
   x: number,
   y: number,
   ratio: number,
+  size: number,
   selected: boolean,
   tokens: Tokens,
 ): void {
   const { filled } = GLYPHS[mark.shape];
   const path = pathOf(mark);
-  const scale = ratio * (mark.strong ? 1.25 : 0.85) * (selected ? 1.2 : 1);
+  const scale = ratio * size * (selected ? 1.2 : 1);
   ctx.save();
   ctx.translate(x, y);
   if (selected) {
     ctx.beginPath();
-    ctx.arc(0, 0, 11 * ratio, 0, 2 * Math.PI);
+    ctx.arc(0, 0, (mark.strong ? 14 : 11) * ratio, 0, 2 * Math.PI);
     ctx.fillStyle = tokens.selected;
     ctx.fill();
     ctx.strokeStyle = tokens.accent;
@@ -49,5 +50,32 @@ export function drawMark(
   ctx.strokeStyle = filled ? tokens.fg : mark.shape === 'cross' ? tokens.bad : mark.color;
   ctx.lineWidth = filled ? 1 : 2;
   ctx.stroke(path);
+  ctx.restore();
+}
+
+/** Writes the mark's label beside it, inside of [left, right]. */
+export function drawLabel(
+  ctx: CanvasRenderingContext2D,
+  text: string,
+  at: { x: number; y: number; below: boolean },
+  limits: { left: number; right: number; top: number; bottom: number },
+  ratio: number,
+  tokens: Tokens,
+): void {
+  ctx.save();
+  ctx.font = `600 ${11.5 * ratio}px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif`;
+  ctx.textAlign = 'center';
+  const half = ctx.measureText(text).width / 2 + 4 * ratio;
+  const x = Math.min(Math.max(at.x, limits.left + half), limits.right - half);
+  const above = at.y - 15 * ratio;
+  const below = at.y + 24 * ratio;
+  const isBelow = at.below ? below < limits.bottom : above - 12 * ratio < limits.top;
+  const y = isBelow ? below : above;
+  ctx.lineJoin = 'round';
+  ctx.lineWidth = 4 * ratio;
+  ctx.strokeStyle = tokens.bg;
+  ctx.strokeText(text, x, y);
+  ctx.fillStyle = tokens.fg;
+  ctx.fillText(text, x, y);
   ctx.restore();
 }

@@ -17,7 +17,7 @@ export function EmptyState({ otherRuns, logdir }: { otherRuns: number; logdir: s
         Add one callback to <code>fit()</code>. This page updates by itself as soon as the first
         checkpoint is saved.
       </p>
-      <CodeBlock code={EXAMPLE} label="Example" copyLabel="Copy code" />
+      <CodeBlock code={EXAMPLE} label="Example" copyLabel="Copy code" caption="Copy code" />
       {otherRuns > 0 && (
         <p>
           Found {plural(otherRuns, 'run')} with scalars but no checkpoint records. The callback must

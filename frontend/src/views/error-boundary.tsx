@@ -20,9 +20,9 @@ export class ErrorBoundary extends Component<{ children: ComponentChildren }, St
     const { error } = this.state;
     if (error === null) return this.props.children;
     return (
-      <main class="failure" role="alert">
+      <main class="failure">
         <h1>The Checkpoints panel stopped</h1>
-        <p>
+        <p role="alert">
           This is a mistake in the panel. Your training, checkpoints and logs are not affected; the
           command line (<code>epochline ls</code>) still works.
         </p>

@@ -7,21 +7,21 @@
 import uPlot from 'uplot';
 import type { DrawnCurve } from '../layout/curves';
 import { decimate, visibleRows } from '../layout/lines';
-import { hitMark, type Mark, type PlacedMark, placeMarks } from '../layout/marks';
+import { crowding, hitMark, isPlain, type Mark, type PlacedMark, placeMarks } from '../layout/marks';
 import type { Range } from '../layout/ranges';
 import {
   COUNT_STEPS,
   countTick,
   DURATION_STEPS,
   durationTick,
+  linearTicks,
   logTick,
   logTicks,
 } from '../layout/ticks';
 import type { Axis } from '../model/axis';
-import { formatMetric } from '../model/format';
 import { type Target, targetKey } from '../model/target';
 import type { Tokens } from '../model/tokens';
-import { drawMark } from './draw-mark';
+import { drawLabel, drawMark } from './draw-mark';
 
 export type YScale = 'linear' | 'log' | 'lanes';
 
@@ -178,7 +178,13 @@ export class Plot {
     };
     if (!xTicks) common.values = (_, splits) => splits.map(() => '');
     else if (axis === 'relative') common.values = (_, splits) => splits.map(durationTick);
-    else if (axis !== 'wall') common.values = (_, splits) => splits.map(countTick);
+    else if (axis !== 'wall') {
+      common.values = (_, splits) => splits.map((value) => (value === null ? '' : countTick(value)));
+    }
+    // Epochs are counted from one: there is no epoch 0 to label.
+    if (axis === 'epoch') {
+      common.filter = (_, splits) => splits.map((value) => (value < 1 ? null : value));
+    }
     if (axis === 'relative') common.incrs = DURATION_STEPS;
     else if (axis !== 'wall') common.incrs = COUNT_STEPS;
     return common;
@@ -196,7 +202,7 @@ export class Plot {
       grid: { stroke: tokens.grid, width: 1 },
       ticks: { show: false },
     };
-    if (y === 'linear') return { ...common, values: (_, splits) => tickTexts(splits) };
+    if (y === 'linear') return { ...common, values: (_, splits) => linearTicks(splits) };
     return {
       ...common,
       splits: (_, __, min, max) => logTicks(min, max),
@@ -309,7 +315,7 @@ export class Plot {
         const y = chart.valToPos(value, 'y', true);
         if (length++ === 0) ctx.moveTo(x, y);
         else {
-          if (stepped) ctx.lineTo(x, lastY);
+          if (stepped) ctx.lineTo(lastX, y);
           ctx.lineTo(x, y);
         }
         lastX = x;
@@ -332,21 +338,22 @@ export class Plot {
       bbox.width / ratio,
       selectedKey,
     );
+    const crowd = crowding(marks, this.#content.x, bbox.width / ratio);
     for (const { mark, left, top } of this.#placed) {
       const selected = mark.key === selectedKey;
       const x = bbox.left + left * ratio;
       const y = bbox.top + top * ratio;
-      drawMark(ctx, mark, x, y, ratio, selected, this.#frame.tokens);
+      const size = mark.strong ? 1.25 : isPlain(mark) ? 0.85 * crowd : 0.85;
+      drawMark(ctx, mark, x, y, ratio, size, selected, this.#frame.tokens);
+      if (mark.label === undefined) continue;
+      const limits = {
+        left: bbox.left,
+        right: bbox.left + bbox.width,
+        top: bbox.top,
+        bottom: bbox.top + bbox.height,
+      };
+      const at = { x, y, below: mark.labelBelow ?? false };
+      drawLabel(ctx, mark.label, at, limits, ratio, this.#frame.tokens);
     }
   }
-}
-
-/** Tick texts of a linear axis, all with as many decimals as their distance needs. */
-function tickTexts(splits: (number | null)[]): string[] {
-  const [first, second] = splits;
-  const distance = Math.abs(Number(second) - Number(first)) || 1;
-  const large = splits.some((value) => Math.abs(Number(value)) >= 1e6);
-  if (large || distance < 1e-6) return splits.map((value) => formatMetric(value));
-  const decimals = Math.max(0, Math.ceil(-Math.log10(distance) - 1e-9));
-  return splits.map((value) => Number(value).toFixed(decimals).replace('-', '−'));
 }

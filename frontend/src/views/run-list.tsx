@@ -84,7 +84,6 @@ function RunItem({ summary, shown, model, now, onToggle }: ItemProps) {
           type="checkbox"
           checked={shown}
           onChange={onToggle}
-          style={{ accentColor: color }}
           aria-label={summary.run}
         />
         <span class="swatch" style={{ background: color }} />
@@ -105,7 +104,7 @@ function RunStateText({ summary, model, now }: Omit<ItemProps, 'shown' | 'onTogg
   const { state, history } = model.timeline;
   const last = history.epoch.at(-1);
   const epoch = last === undefined ? '' : `epoch ${formatEpoch(last)} · `;
-  if (state !== 'running') return <>{epoch + (state === 'ended' ? 'ended' : `last wrote ${ago}`)}</>;
+  if (state !== 'running') return <>{epoch + (state === 'ended' ? 'ended' : ago)}</>;
   return (
     <>
       <span class="live">live</span> {epoch}

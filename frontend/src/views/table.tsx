@@ -6,7 +6,7 @@ import type { Checkpoint } from '../model/run';
 import { targetKey } from '../model/target';
 import { useStore } from '../state/context';
 import { NO_FILTER } from '../state/store';
-import { type Column, tableColumns } from './columns';
+import { type Column, tableColumns, tableTracks } from './columns';
 import { Icon } from './icon';
 import { TableFilters } from './table-filters';
 import { isNarrow, viewport } from './viewport';
@@ -14,12 +14,12 @@ import { isNarrow, viewport } from './viewport';
 const ROW_HEIGHT = 32;
 const HEADER = -1;
 
-export function CheckpointTable() {
+export function CheckpointTable({ height }: { height: number }) {
   const store = useStore();
   const rows = store.rows.value;
   const empty = rows.length === 0;
   return (
-    <section class="table" aria-label="Checkpoints">
+    <section class="table" aria-label="Table of checkpoints" style={{ flexBasis: `${height}px` }}>
       <TableFilters />
       {empty ? (
         <div class="no-match">
@@ -188,6 +188,8 @@ function Grid({ rows }: { rows: readonly Checkpoint[] }) {
       ? `cell-${active}-${Math.min(activeColumn.value, columns.length - 1)}`
       : undefined;
 
+  const { tracks, minWidth } = tableTracks(columns);
+
   return (
     <div
       ref={scroller}
@@ -199,7 +201,7 @@ function Grid({ rows }: { rows: readonly Checkpoint[] }) {
       aria-rowcount={rows.length + 1}
       aria-colcount={columns.length}
       aria-activedescendant={cellId}
-      style={{ '--tracks': columns.map(({ track }) => track).join(' ') }}
+      style={{ '--tracks': tracks, '--table-width': `${minWidth}px` }}
       onKeyDown={onKeyDown}
       onScroll={(event) => {
         scrollTop.value = event.currentTarget.scrollTop;

@@ -11,7 +11,8 @@ export function Toolbar() {
   const { axis, logScale, zoom } = store.link.value;
   const narrow = isNarrow(viewport.value);
   return (
-    <div class="toolbar" role="toolbar" aria-label="View">
+    <header class="toolbar">
+      <h1 class="visually-hidden">Checkpoints</h1>
       {narrow && <RunMenu />}
       <MetricSelect />
       <DirectionSelect />
@@ -43,7 +44,7 @@ export function Toolbar() {
           Show all
         </button>
       )}
-    </div>
+    </header>
   );
 }
 

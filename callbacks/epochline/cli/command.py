@@ -1,0 +1,79 @@
+"""What a command is, and the arguments that several of them share."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Protocol
+
+from epochline.errors import EpochlineError, RunNotFoundError
+from epochline.reader import find_runs
+from epochline.run import Run, open_run
+
+__all__ = ["Command", "CommandError", "add_json", "add_logdir", "open_runs", "run_at"]
+
+
+class CommandError(EpochlineError, ValueError):
+    """A command cannot do what was asked; the message says why and what to do."""
+
+
+class Command(Protocol):
+    """A module of this package that is a command."""
+
+    NAME: str
+    HELP: str
+    DESCRIPTION: str
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declares the arguments."""
+        ...
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Does the work and returns the exit status."""
+        ...
+
+
+def add_logdir(parser: argparse.ArgumentParser, *, several: bool) -> None:
+    """Declares LOGDIR."""
+    text = (
+        "a run directory, or one with runs below it"
+        if several
+        else "the directory that was passed to Timeline, or one above it that holds exactly one run"
+    )
+    parser.add_argument("logdir", metavar="LOGDIR", help=text)
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Declares --json."""
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+
+
+def open_runs(logdir: str) -> list[tuple[str, Run]]:
+    """Returns name and run of every run below `logdir`; a run at `logdir` itself has its own name.
+
+    Raises:
+        RunNotFoundError: If there is none.
+    """
+    names = find_runs(logdir)
+    if not names:
+        raise RunNotFoundError(logdir)
+    runs = [(name, Run(Path(logdir, name))) for name in names]
+    return [(run.name if name == "." else name, run) for name, run in runs]
+
+
+def run_at(path: str) -> Run:
+    """Returns the one run at or below `path`.
+
+    Raises:
+        RunNotFoundError: If there is none.
+        CommandError: If there are several.
+    """
+    try:
+        return open_run(path)
+    except RunNotFoundError as error:
+        if not error.available:
+            raise
+        names = ", ".join(error.available)
+        example = Path(path, error.available[0]).as_posix()
+        message = f"{path} holds {len(error.available)} runs: {names}. Name one, such as {example}."
+        raise CommandError(message) from error

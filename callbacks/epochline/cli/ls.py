@@ -1,0 +1,130 @@
+"""`epochline ls`: the runs below a log directory and their checkpoints."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Final
+
+from rich.table import Table
+from rich.text import Text
+
+from epochline.cli.command import add_json, add_logdir, open_runs
+from epochline.cli.output import ago, emit, emit_json, styled, table
+from epochline.cli.values import checkpoint_value, run_value
+from epochline.errors import CheckpointNotFoundError
+from epochline.run import Checkpoint, Run
+from epochline.sentences import number, size
+from epochline.timeline import RunState, Status
+
+NAME = "ls"
+HELP = "list runs and their checkpoints"
+DESCRIPTION = """\
+Lists every run below LOGDIR and its checkpoints, oldest first; ★ is the best by the metric that the
+run monitors. Checkpoints that were removed by the retention policy are counted, and listed with
+--all. Epochs are those that Keras prints.
+
+With --json: {"runs": [{run, path, state, last_wall_time, epochs, sessions, monitor, mode, metrics,
+best, checkpoints: [CHECKPOINT]}]}; `best` is an id or null. CHECKPOINT is {id, session, epoch,
+printed_epoch, step, batch, wall_time, status, reason, why, path, size_bytes, digest, weights_kind,
+has_optimizer, save_seconds, callback, metrics}."""
+
+_METRICS_SHOWN: Final = 4
+_STATE_STYLE: Final = {RunState.RUNNING: "green", RunState.UNKNOWN: "yellow"}
+_STATUS_STYLE: Final = {
+    Status.PRUNED: "dim",
+    Status.MISSING: "red",
+    Status.CORRUPT: "red",
+    Status.FAILED: "red",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the arguments."""
+    add_logdir(parser, several=True)
+    parser.add_argument("--all", action="store_true", help="also list removed checkpoints")
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints the list."""
+    runs = open_runs(args.logdir)
+    if args.json:
+        emit_json({"runs": [_value(name, item) for name, item in runs]})
+        return 0
+    for place, (name, item) in enumerate(runs):
+        if place:
+            emit("")
+        emit(*_blocks(name, item, everything=args.all))
+    return 0
+
+
+def _value(name: str, run: Run) -> dict[str, object]:
+    best = _best(run)
+    return {
+        **run_value(name, run),
+        "best": best.id if best else None,
+        "checkpoints": [checkpoint_value(item) for item in run.checkpoints],
+    }
+
+
+def _best(run: Run) -> Checkpoint | None:
+    try:
+        return run.best()
+    except CheckpointNotFoundError:
+        return None
+
+
+def _blocks(name: str, run: Run, *, everything: bool) -> list[Text | Table]:
+    timeline = run.timeline
+    facts = [f"{len({row.epoch for row in timeline.epochs})} epochs"]
+    if run.monitor:
+        facts.append(f"monitor {run.monitor} ({timeline.mode(run.monitor)})")
+    facts.append(ago(timeline.last_wall_time))
+    headline = styled(name, "bold")
+    headline.append_text(styled(f"  {run.state}", _STATE_STYLE.get(run.state, "")))
+    headline.append_text(styled(f" · {' · '.join(facts)}", "dim"))
+    blocks: list[Text | Table] = [headline]
+    if run.sessions:
+        message = run.sessions[-1].message(running=run.state is RunState.RUNNING)
+        blocks.append(styled(message))
+    blocks.extend(styled(damage.message, "red") for damage in run.damages)
+    shown = [item for item in run.checkpoints if everything or item.status is not Status.PRUNED]
+    if shown:
+        blocks.append(_table(run, shown))
+    pruned = len(run.checkpoints) - len(shown)
+    if pruned:
+        blocks.append(
+            styled(f"{pruned} more removed by the retention policy (--all lists them).", "dim")
+        )
+    if not run.checkpoints:
+        blocks.append(styled("No checkpoint yet.", "dim"))
+    return blocks
+
+
+def _table(run: Run, shown: list[Checkpoint]) -> Table:
+    metrics = _metrics(run)
+    best = _best(run)
+    columns = [("", False), ("epoch", True), ("step", True)]
+    columns += [(name, True) for name in metrics]
+    columns += [("size", True), ("status", False), ("id", False), ("file", False)]
+    return table(columns, [_row(item, metrics, is_best=item == best) for item in shown])
+
+
+def _metrics(run: Run) -> list[str]:
+    names = [name for name in run.metric_names if not name.startswith("learning_rate")]
+    # What the checkpoints are ranked by first, then what was not trained on.
+    names.sort(key=lambda name: (name != run.monitor, not name.startswith("val_")))
+    return names[:_METRICS_SHOWN]
+
+
+def _row(item: Checkpoint, metrics: list[str], *, is_best: bool) -> list[str | Text]:
+    return [
+        styled("★" if is_best else "", "yellow"),
+        str(item.epoch + 1),
+        str(item.step),
+        *(number(item.metrics[name]) if name in item.metrics else "" for name in metrics),
+        size(item.size_bytes) if item.size_bytes is not None else "",
+        styled(item.status, _STATUS_STYLE.get(item.status, "")),
+        item.id[:8],
+        item.path,
+    ]

@@ -1,0 +1,109 @@
+"""Text, tables and JSON on standard output.
+
+A terminal gets colours (unless NO_COLOR is set) and tables that fit it; a pipe or a file gets plain
+lines that are never wrapped or cut. Text from event files is cleaned: it cannot send control
+sequences to the terminal.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, TextIO
+
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+__all__ = ["ago", "clean", "console", "emit", "emit_json", "plain_number", "styled", "table"]
+
+_UNCUT: Final = 100_000
+_AGES: Final = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"))
+
+
+def console(stream: TextIO | None = None) -> Console:
+    """Returns a console on `stream`, standard output when None."""
+    target = stream or sys.stdout
+    width = None if target.isatty() else _UNCUT
+    return Console(file=target, width=width, highlight=False, markup=False, emoji=False)
+
+
+def emit(*items: RenderableType) -> None:
+    """Prints items, one below the other."""
+    out = console()
+    if out.is_terminal:
+        for item in items:
+            out.print(item)
+        return
+    with out.capture() as captured:
+        for item in items:
+            out.print(item)
+    # Cells are padded to the width of their column, also the last one.
+    sys.stdout.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())
+
+
+def emit_json(value: Any) -> None:
+    """Prints a value as JSON; numbers that JSON does not know become `"NaN"`, `"Infinity"`, …."""
+    print(json.dumps(_finite(value), indent=2, allow_nan=False))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return plain_number(value)
+    return value
+
+
+def plain_number(value: float) -> str:
+    """Returns a number with all its digits, as JSON and CSV get it."""
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
+    return repr(value)
+
+
+def clean(text: str) -> str:
+    """Returns `text` on one line and with nothing in it that a terminal would obey."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
+def styled(text: str, style: str = "") -> Text:
+    """Returns cleaned text in a style."""
+    return Text(clean(text), style=style)
+
+
+def table(columns: Sequence[tuple[str, bool]], rows: Iterable[Sequence[str | Text]]) -> Table:
+    """Returns a table.
+
+    Args:
+        columns: Heading of each column, and whether it holds numbers (right-aligned, never
+            wrapped).
+        rows: The cells.
+    """
+    result = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for heading, numeric in columns:
+        result.add_column(
+            styled(heading),
+            justify="right" if numeric else "left",
+            no_wrap=numeric,
+            overflow="fold",
+        )
+    for row in rows:
+        result.add_row(*(styled(cell) if isinstance(cell, str) else cell for cell in row))
+    return result
+
+
+def ago(wall_time: float) -> str:
+    """Returns how long ago a moment was, such as "5 min ago"."""
+    seconds = max(0.0, time.time() - wall_time)
+    for length, unit in _AGES:
+        if seconds >= length:
+            return f"{seconds / length:.0f} {unit} ago"
+    return f"{seconds:.0f} s ago"

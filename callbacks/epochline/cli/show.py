@@ -1,0 +1,140 @@
+"""`epochline show`: everything about one checkpoint."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import time
+from pathlib import Path
+
+from rich.table import Table
+
+from epochline.cli.command import CommandError, add_json, run_at
+from epochline.cli.output import emit, emit_json, styled, table
+from epochline.cli.values import checkpoint_value, decision_value
+from epochline.errors import CheckpointNotFoundError, RunNotFoundError
+from epochline.reader import find_runs
+from epochline.restore import Choice, ChoiceBy, choose, parse_choice, parse_reference
+from epochline.run import Checkpoint, Run
+from epochline.sentences import number, rate, size
+from epochline.timeline import DecisionEntry
+
+NAME = "show"
+HELP = "show one checkpoint"
+DESCRIPTION = """\
+Shows one checkpoint: why it was saved and what became of it, metrics, file, digest, the decisions
+of its epoch, and how to load it.
+
+CHECKPOINT is RUN@epoch=N, RUN@best=METRIC, RUN@best (by what the run monitors), RUN@latest or
+RUN@ID, where RUN is a run directory, N an epoch as Keras prints it (from 1) and ID an id or the
+first digits of one (at least four). An id alone is looked up below --logdir.
+
+With --json: {run, checkpoint: CHECKPOINT (as in `ls`), decisions: [DECISION (as in `why`)],
+snippets: {python, keras, cli}}."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the arguments."""
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="such as logs/pima@best=val_loss")
+    parser.add_argument(
+        "--logdir", metavar="DIR", default=".", help="where to look an id up (default: here)"
+    )
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints the checkpoint."""
+    item, decisions = _find(args.checkpoint, args.logdir)
+    if args.json:
+        emit_json(
+            {
+                "run": item.run_dir.name,
+                "checkpoint": checkpoint_value(item),
+                "decisions": [decision_value(decision) for decision in decisions],
+                "snippets": snippets(item),
+            }
+        )
+        return 0
+    emit(styled(f"{item.run_dir.name}, epoch {item.epoch + 1}", "bold"), _facts(item))
+    emit("", table([("metric", False), ("value", True)], _metrics(item)))
+    if decisions:
+        emit("", styled("Decided in this epoch", "bold"))
+        emit(*(styled(decision.sentence) for decision in decisions))
+    if item.restorable:
+        emit("", styled("Load it", "bold"), *(styled(text) for text in snippets(item).values()))
+    return 0
+
+
+def snippets(item: Checkpoint) -> dict[str, str]:
+    """Returns how to load it, ready to paste: with Epochline, with Keras alone, as a file."""
+    reference = shlex.quote(f"{item.run_dir}@{item.id}")
+    run = f"epochline.open_run({str(item.run_dir)!r})"
+    return {
+        "python": f"{run}.checkpoint({item.id!r}).restore(model)",
+        "keras": (
+            "model.optimizer.build(model.trainable_variables); "
+            f"model.load_weights({str(item.file)!r})"
+        ),
+        "cli": f"epochline restore {reference} --to {shlex.quote(item.file.name)}",
+    }
+
+
+def _find(reference: str, logdir: str) -> tuple[Checkpoint, list[DecisionEntry]]:
+    path, choice = parse_reference(reference)
+    if choice is not None:
+        run = run_at(path)
+        return _with_decisions(run, choose(run, choice, removed=True))
+    alone = parse_choice(reference)
+    if alone is None or alone.by is not ChoiceBy.ID:
+        message = (
+            f"{reference!r} names no checkpoint. Write {reference}@epoch=N, "
+            f"{reference}@best=METRIC, {reference}@latest or {reference}@ID."
+        )
+        raise CommandError(message)
+    return _find_id(alone, logdir)
+
+
+def _find_id(choice: Choice, logdir: str) -> tuple[Checkpoint, list[DecisionEntry]]:
+    runs = [Run(Path(logdir, name)) for name in find_runs(logdir)]
+    if not runs:
+        raise RunNotFoundError(logdir)
+    having = [run for run in runs if any(c.id.startswith(choice.text) for c in run.checkpoints)]
+    if len(having) != 1:
+        found = f"{len(having)} runs have one" if having else f"None of the {len(runs)} runs has it"
+        raise CheckpointNotFoundError(f"id {choice.text!r}", f"{found} below {logdir!r}.")
+    return _with_decisions(having[0], choose(having[0], choice))
+
+
+def _with_decisions(run: Run, item: Checkpoint) -> tuple[Checkpoint, list[DecisionEntry]]:
+    moment = (item.session, item.epoch)
+    return item, [one for one in run.decisions if (one.session, one.epoch) == moment]
+
+
+def _facts(item: Checkpoint) -> Table:
+    saved = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(item.wall_time))
+    by = f" by {item.callback}" if item.callback else ""
+    rows = [
+        ("id", item.id),
+        ("status", item.status),
+        ("why", item.why),
+        ("when", f"{saved}{by}, step {item.step}, batch {item.batch}"),
+        ("epoch", f"{item.epoch + 1} as Keras prints it; Python: epoch={item.epoch}"),
+        ("file", str(item.file)),
+        ("size", size(item.size_bytes)),
+        ("digest", item.digest or "none"),
+        ("optimizer", "state included" if item.has_optimizer else "state not included"),
+        ("weights", item.weights_kind),
+    ]
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in rows:
+        grid.add_row(styled(name, "dim"), styled(value))
+    return grid
+
+
+def _metrics(item: Checkpoint) -> list[tuple[str, str]]:
+    return [
+        (name, (rate if name.startswith("learning_rate") else number)(value))
+        for name, value in item.metrics.items()
+    ]

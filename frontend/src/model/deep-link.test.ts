@@ -1,0 +1,51 @@
+import { describe, expect, test } from 'vitest';
+import { DEFAULT_LINK, formatLink, LINK_PREFIX, type LinkState, parseHash, parseLink } from './deep-link';
+
+const FULL: LinkState = {
+  metric: 'loss/head=1&2',
+  direction: 'max',
+  axis: 'wall',
+  logScale: true,
+  runs: { mode: 'show', names: new Set(['a/b', '😀 "x"', '']) },
+  selection: { kind: 'checkpoint', run: 'تجربة', id: 'c0ffee' },
+  zoom: [-0.5, 1e21],
+};
+
+function hashOf(state: LinkState): string {
+  const tokens = Object.entries(formatLink(state))
+    .filter(([, value]) => value !== '')
+    .map(([key, value]) => `${encodeURIComponent(LINK_PREFIX + key)}=${encodeURIComponent(value)}`);
+  return `#${['epochline', ...tokens].join('&')}`;
+}
+
+describe('a link', () => {
+  test.each([
+    ['full', FULL],
+    ['default', DEFAULT_LINK],
+    ['hidden run', { ...DEFAULT_LINK, runs: { mode: 'hide', names: new Set(['a']) } } as LinkState],
+    ['nothing shown', { ...DEFAULT_LINK, runs: { mode: 'show', names: new Set<string>() } } as LinkState],
+    ['decision', { ...DEFAULT_LINK, selection: { kind: 'decision', run: 'a', index: 3 } } as LinkState],
+  ])('gives back the %s view', (_, state) => {
+    expect(parseLink(parseHash(hashOf(state)))).toEqual(state);
+  });
+
+  test('of the default view says nothing', () => {
+    expect(Object.values(formatLink(DEFAULT_LINK)).join('')).toBe('');
+  });
+
+  test.each([
+    '',
+    '#',
+    '#epochline',
+    '#epochline&p.epochline.axis=%E0%A4%A&p.epochline.zoom=x',
+    '#epochline&p.epochline.runs=%5B1%5D&p.epochline.select=nope&p.epochline.zoom=3~1',
+    '#epochline&p.other.metric=x&=&&p.epochline.best=',
+    '#scalars&p.epochline.zoom=1~2~3&p.epochline.axis=sideways',
+  ])('that is broken (%s) is the default view', (hash) => {
+    expect(parseLink(parseHash(hash))).toEqual(DEFAULT_LINK);
+  });
+
+  test('keeps a zoom that is odd, but valid', () => {
+    expect(parseLink({ zoom: '1~2' }).zoom).toEqual([1, 2]);
+  });
+});

@@ -1,0 +1,59 @@
+import { describe, expect, test } from 'vitest';
+import type { Num, Status } from '../api/types';
+import { checkpoints, timeline } from '../testing/builders';
+import { filterRows, type SortColumn, sortRows } from './rows';
+import { buildRun } from './run';
+
+const SPECS: [string, Status, Num][] = [
+  ['a', 'pruned', 0.8],
+  ['b', 'saved', 'NaN'],
+  ['c', 'pinned', 0.2],
+  ['d', 'failed', null],
+  ['e', 'saved', 0.4],
+];
+const { checkpoints: rows } = buildRun(
+  timeline({
+    run: 'Sweep/run-1',
+    checkpoints: checkpoints(
+      SPECS.map(([id, status, value], epoch) => ({ id, epoch, status, metrics: { val_loss: value } })),
+    ),
+  }),
+);
+const best = new Set(rows.filter(({ id }) => id === 'e').map(({ key }) => key));
+const ids = (found: readonly { id: string }[]) => found.map(({ id }) => id).join('');
+
+describe('filtering', () => {
+  test.each([
+    ['', 'all', 'abcde'],
+    ['', 'best', 'e'],
+    ['', 'restorable', 'bce'],
+    ['', 'failed', 'd'],
+    ['epoch 3', 'all', 'c'],
+    ['sweep EPOCH  3', 'all', 'c'],
+    ['epoch 3 saved', 'all', ''],
+    ['SWEEP', 'all', 'abcde'],
+    ['sweep pinned', 'all', 'c'],
+    ['b.weights', 'all', 'b'],
+    ['nothing', 'all', ''],
+  ] as const)('"%s" with status %s leaves "%s"', (text, status, left) => {
+    expect(ids(filterRows(rows, { text, status }, best))).toBe(left);
+  });
+});
+
+describe('sorting', () => {
+  test.each([
+    ['saved', true, 'edcba'],
+    ['epoch', false, 'abcde'],
+    ['metric:val_loss', false, 'ceadb'],
+    ['metric:val_loss', true, 'aecdb'],
+    ['status', false, 'ecbda'],
+  ] as [SortColumn, boolean, string][])('by %s, descending %s: %s', (column, descending, order) => {
+    expect(ids(sortRows(rows, { column, descending }, best))).toBe(order);
+  });
+
+  test('does not change what it sorts', () => {
+    const before = ids(rows);
+    sortRows(rows, { column: 'saved', descending: true }, best);
+    expect(ids(rows)).toBe(before);
+  });
+});

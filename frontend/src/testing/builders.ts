@@ -1,0 +1,196 @@
+/** Answers of the server for tests: valid by default, changed where a test needs it. */
+import { type Api, ApiError } from '../api/client';
+import type {
+  CheckpointDetail,
+  Checkpoints,
+  Decisions,
+  History,
+  Num,
+  Runs,
+  Session,
+  Status,
+  Timeline,
+} from '../api/types';
+
+const START = 1_700_000_000;
+const STEPS = 52;
+
+export function session(part: Partial<Session> = {}): Session {
+  return {
+    id: 's0',
+    started: START,
+    ended: START + 100,
+    parent: null,
+    end_reason: 'completed',
+    message: 'Completed all epochs.',
+    initial_epoch: 0,
+    planned_epochs: 10,
+    last_epoch: 9,
+    backend: 'tensorflow',
+    callbacks: ['Timeline'],
+    ...part,
+  };
+}
+
+function positions(epochs: readonly number[]) {
+  return {
+    session: epochs.map(() => 0),
+    epoch: [...epochs],
+    step: epochs.map((epoch) => (epoch + 1) * STEPS),
+    batch: epochs.map((epoch) => (epoch + 1) * STEPS),
+    wall_time: epochs.map((epoch) => START + epoch + 1),
+  };
+}
+
+export function history(metrics: Record<string, Num[]>, epochs?: readonly number[]): History {
+  const count = Object.values(metrics)[0]?.length ?? 0;
+  const rows = epochs ?? Array.from({ length: count }, (_, i) => i);
+  return { ...positions(rows), duration_seconds: rows.map(() => 1), metrics };
+}
+
+export interface CheckpointSpec {
+  readonly id: string;
+  readonly epoch: number;
+  readonly status?: Status;
+  readonly metrics?: Record<string, Num>;
+}
+
+export function checkpoints(specs: readonly CheckpointSpec[]): Checkpoints {
+  const names = new Set(specs.flatMap(({ metrics }) => Object.keys(metrics ?? {})));
+  return {
+    ...positions(specs.map(({ epoch }) => epoch)),
+    id: specs.map(({ id }) => id),
+    status: specs.map(({ status }) => status ?? 'saved'),
+    reason: specs.map(() => 'scheduled'),
+    why: specs.map(({ epoch }) => `Saved after epoch ${epoch + 1}.`),
+    name: specs.map(({ id }) => `checkpoints/${id}.weights.h5`),
+    size_bytes: specs.map(() => 39_200),
+    digest: specs.map(({ id }) => `xxh3-128:${id}`),
+    weights_kind: specs.map(() => 'raw'),
+    metrics: Object.fromEntries(
+      [...names].map((name) => [name, specs.map(({ metrics }) => metrics?.[name] ?? null)]),
+    ),
+  };
+}
+
+type DecisionSpec = { epoch: number; topic: Decisions['topic'][number] } & Partial<{
+  verdict: string;
+  acted: boolean;
+  sentence: string;
+  lr_before: Num;
+  lr_after: Num;
+}>;
+
+export function decisions(specs: readonly DecisionSpec[]): Decisions {
+  const none = specs.map(() => null);
+  return {
+    ...positions(specs.map(({ epoch }) => epoch)),
+    topic: specs.map(({ topic }) => topic),
+    verdict: specs.map(({ verdict }) => verdict ?? 'waiting'),
+    acted: specs.map(({ acted }) => acted ?? true),
+    callback: specs.map(() => 'EarlyStopping'),
+    sentence: specs.map(({ sentence }) => sentence ?? 'A sentence.'),
+    monitor: none,
+    observed: none,
+    best: none,
+    best_epoch: none,
+    wait: none,
+    patience: none,
+    lr_before: specs.map(({ lr_before }) => lr_before ?? null),
+    lr_after: specs.map(({ lr_after }) => lr_after ?? null),
+  };
+}
+
+export function timeline(part: Partial<Timeline> = {}): Timeline {
+  return {
+    run: 'pima',
+    revision: 'r1',
+    state: 'ended',
+    last_wall_time: START + 100,
+    monitor: 'val_loss',
+    directions: { loss: 'min', val_loss: 'min', accuracy: 'max', val_accuracy: 'max' },
+    best: null,
+    sessions: [session()],
+    history: history({ loss: [0.9, 0.7, 0.6], val_loss: [0.8, 0.5, 0.65] }),
+    checkpoints: checkpoints([
+      { id: 'a', epoch: 0, status: 'pruned', metrics: { loss: 0.9, val_loss: 0.8 } },
+      { id: 'b', epoch: 1, metrics: { loss: 0.7, val_loss: 0.5 } },
+      { id: 'c', epoch: 2, metrics: { loss: 0.6, val_loss: 0.65 } },
+    ]),
+    decisions: decisions([]),
+    notices: [],
+    gaps: [],
+    ...part,
+  };
+}
+
+export function runsAnswer(timelines: readonly Timeline[], part: Partial<Runs> = {}): Runs {
+  return {
+    runs: timelines.map(({ run, revision, last_wall_time }, color_index) => ({
+      run,
+      tensorboard_runs: [`${run}/timeline`],
+      color_index,
+      revision,
+      last_wall_time,
+    })),
+    other_runs: 0,
+    logdir: 'logs',
+    actions: { restore: { allowed: true, reason: null, hint: null } },
+    ...part,
+  };
+}
+
+export function checkpointDetail(part: Partial<CheckpointDetail> = {}): CheckpointDetail {
+  return {
+    run: 'pima',
+    id: 'b',
+    session: 0,
+    epoch: 1,
+    step: 104,
+    batch: 104,
+    wall_time: START + 2,
+    status: 'saved',
+    reason: 'scheduled',
+    why: 'Saved after epoch 2.',
+    name: 'checkpoints/b.weights.h5',
+    path: '/logs/pima/checkpoints/b.weights.h5',
+    size_bytes: 39_200,
+    digest: 'xxh3-128:b',
+    weights_kind: 'raw',
+    save_seconds: 0.01,
+    metrics: { loss: 0.7, val_loss: 0.5 },
+    decisions: [],
+    snippets: { python: 'run.restore()', keras: 'model.load_weights()', cli: 'epochline restore' },
+    verify: null,
+    ...part,
+  };
+}
+
+/** A server that knows these timelines; parts of it can be replaced. */
+export function fakeApi(timelines: readonly Timeline[], part: Partial<Api> = {}): Api {
+  const answer = runsAnswer(timelines);
+  return {
+    runs: async () => answer,
+    timeline: async (run, since) => {
+      const found = timelines.find((item) => item.run === run);
+      if (found === undefined) throw new ApiError('not_found', `There is no run ${run}.`, '');
+      return found.revision === since ? null : found;
+    },
+    checkpoint: async (run, id, verify) =>
+      checkpointDetail({
+        run,
+        id,
+        verify: verify ? { ok: true, message: 'The file matches its digest.' } : null,
+      }),
+    restore: async (run, id) => ({
+      run,
+      id,
+      path: `/logs/${run}/restored/${id}.weights.h5`,
+      size_bytes: 39_200,
+      digest: `xxh3-128:${id}`,
+      created: true,
+      message: 'Copied 39 kB.',
+    }),
+    ...part,
+  };
+}

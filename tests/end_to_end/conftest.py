@@ -1,0 +1,104 @@
+"""Real TensorBoards over real event files, and where to find a browser.
+
+`tensorboard` shows the sample runs and is shared by all tests; `start_tensorboard` starts any
+other.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from tests.end_to_end import sample_logs
+from tests.end_to_end.tensorboard import TensorBoard, Variant, start, stop, variants
+
+
+class StartTensorBoard(Protocol):
+    """Starts a TensorBoard, which is stopped after the module."""
+
+    def __call__(
+        self,
+        logdir: Path,
+        *args: str,
+        loader: str = ...,
+        env: Mapping[str, str] | None = ...,
+    ) -> TensorBoard:
+        """Starts it and returns when it serves."""
+        ...
+
+
+@pytest.fixture(scope="module")
+def start_tensorboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartTensorBoard]:
+    """A function that starts TensorBoard on a free loopback port."""
+    running: list[subprocess.Popen[bytes]] = []
+
+    def run(
+        logdir: Path,
+        *args: str,
+        loader: str = "python",
+        env: Mapping[str, str] | None = None,
+    ) -> TensorBoard:
+        log = tmp_path_factory.mktemp("tensorboard") / "output.txt"
+        process, server = start(
+            logdir, log, *args, loader=loader, env=env or {}, python=sys.executable
+        )
+        running.append(process)
+        return server
+
+    yield run
+    for process in running:
+        stop(process)
+
+
+@pytest.fixture(scope="session", params=variants(), ids=str)
+def tensorboard(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[TensorBoard]:
+    """A TensorBoard over the sample runs, in each variant that this machine has.
+
+    Tests that change anything write a run of their own below its log directory.
+    """
+    variant: Variant = request.param
+    logdir = tmp_path_factory.mktemp("logs")
+    sample_logs.write(logdir)
+    log = tmp_path_factory.mktemp("tensorboard") / "output.txt"
+    process, server = start(
+        logdir, log, *variant.args, loader=variant.loader, env={}, python=variant.python
+    )
+    try:
+        server.wait_until_loaded(sample_logs.is_loaded)
+        yield server
+    finally:
+        stop(process)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of a Chromium: `$CHROMIUM`, the system's, or Playwright's own."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+    found = found or _playwrights_own()
+    if found:
+        return found
+    message = (
+        "There is no Chromium for the browser tests. Get one with `python -m playwright install "
+        "chromium` or your system's packages, or set CHROMIUM to the path of one."
+    )
+    if os.environ.get("CI") == "true":
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+def _playwrights_own() -> str | None:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        path = playwright.chromium.executable_path
+    return path if Path(path).is_file() else None

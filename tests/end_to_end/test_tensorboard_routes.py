@@ -1,0 +1,188 @@
+"""The reading routes of the plugin in a real TensorBoard, in each of its variants."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.end_to_end import sample_logs
+from tests.end_to_end.tensorboard import TensorBoard
+
+GOLDEN = Path(__file__).parents[1] / "data" / "http"
+
+# After a change of the interface on purpose: run
+# `EPOCHLINE_UPDATE_GOLDEN=1 pytest tests/end_to_end/test_tensorboard_routes.py -k golden`,
+# look at the difference, and run the frontend's tests.
+UPDATE = os.environ.get("EPOCHLINE_UPDATE_GOLDEN") == "1"
+
+
+def _settled(value: Any, logdir: str) -> Any:
+    """Returns an answer without what differs from one machine to the next."""
+    if isinstance(value, dict):
+        return {
+            key: f"revision of {value['run']}" if key == "revision" else _settled(item, logdir)
+            for key, item in value.items()
+        }
+    if isinstance(value, list):
+        return [_settled(item, logdir) for item in value]
+    return value.replace(logdir, "/logs") if isinstance(value, str) else value
+
+
+def _only_sample_runs(answer: Any) -> Any:
+    """Returns an answer of `runs` without the runs that other tests added."""
+    if "runs" in answer:
+        answer["runs"] = [run for run in answer["runs"] if run["run"] in sample_logs.RUNS]
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("name", "route", "parameters"),
+    [
+        ("runs", "runs", {}),
+        ("timeline", "timeline", {"run": "pima"}),
+        ("checkpoint", "checkpoint", {"run": "pima", "id": sample_logs.BEST_ID, "verify": "1"}),
+        ("scalar_tags", "scalars", {"run": "pima"}),
+        ("scalars", "scalars", {"run": "pima", "tag": "train/epoch_loss"}),
+        ("error", "checkpoint", {"run": "pima", "id": "badc0ffee"}),
+        ("restore", "restore", {"run": "pima", "id": sample_logs.BEST_ID, "to": "file"}),
+    ],
+)
+def test_answer_is_the_golden_one(
+    tensorboard: TensorBoard, name: str, route: str, parameters: dict[str, str]
+) -> None:
+    """Every variant gives the answers in `tests/data/http`, which the frontend's tests read."""
+    if route == "restore":
+        reply = tensorboard.post(route, parameters)
+    else:
+        reply = tensorboard.get(route, **parameters)
+
+    assert reply.status == (404 if name == "error" else 200)
+    answer = _settled(_only_sample_runs(reply.json), str(tensorboard.logdir))
+    path = GOLDEN / f"{name}.json"
+    if UPDATE:
+        text = json.dumps(answer, indent=2, ensure_ascii=False)
+        path.write_text(text + "\n", encoding="utf-8")
+    assert answer == json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_no_record_is_missing(tensorboard: TensorBoard) -> None:
+    """With no flag, 2,500 records of a session survive, and those a later one trained again."""
+    timeline = tensorboard.get("timeline", run="long").json
+
+    count = sample_logs.LONG_RECORDS
+    resumed = sample_logs.RESUMED_RECORDS
+    codes = [notice["code"] for notice in timeline["notices"]]
+    assert timeline["gaps"] == []
+    assert len(timeline["history"]["epoch"]) == (count + resumed) // 4
+    assert codes == [
+        f"n{number}" for total in (count, resumed) for number in range(total) if number % 4
+    ]
+    assert timeline["history"]["epoch"][count // 4 :] == list(range(100, 100 + resumed // 4))
+
+
+def test_gap_is_told(tensorboard: TensorBoard) -> None:
+    """Records that are missing are shown as a gap, with their numbers."""
+    (gap,) = tensorboard.get("timeline", run="pima").json["gaps"]
+
+    assert (gap["session"], gap["first_seq"], gap["last_seq"]) == (0, 13, 14)
+
+
+@pytest.mark.parametrize(
+    ("route", "status", "code", "named"),
+    [
+        ("timeline", 400, "bad_request", "'run' is missing"),
+        ("timeline?run=pima&run=pima", 400, "bad_request", "'run' is given 2 times"),
+        ("timeline?run=pyma", 404, "not_found", "'pima', 'pima-decay'"),
+        ("timeline?run=../pima", 404, "not_found", "'../pima'"),
+        ("timeline?run=plain", 404, "not_found", "no Epochline data"),
+        ("timeline?run=%ff%00", 404, "not_found", "There is no run"),
+        ("checkpoint?run=pima", 400, "bad_request", "'id' is missing"),
+        ("checkpoint?run=pima&id=", 404, "not_found", "No checkpoint for id ''"),
+        ("checkpoint?run=pima&id=ffff", 404, "not_found", "epoch=1, 4, 7"),
+        ("checkpoint?run=pima&id=c0ff", 404, "not_found", "ids begin so"),
+        ("checkpoint?run=pima&id=c0&verify=yes", 400, "bad_request", "must be 0 or 1"),
+        ("scalars?run=pima&tag=train/nope", 404, "not_found", "train/epoch_loss"),
+        ("scalars?run=pyma", 404, "not_found", "'pima'"),
+        ("nothing/here", 404, "not_found", "nothing/here"),
+        ("static/..%2f..%2fplugin.py", 404, "not_found", "nothing at"),
+        ("restore", 405, "method_not_allowed", "GET is not for this route"),
+    ],
+)
+def test_mistake_is_answered_in_words(
+    tensorboard: TensorBoard, route: str, status: int, code: str, named: str
+) -> None:
+    """Whatever is wrong with a request is said in the one documented form."""
+    reply = tensorboard.get(route)
+
+    error = reply.json["error"]
+    assert (reply.status, error["code"]) == (status, code)
+    assert named in error["message"]
+    assert error.keys() == {"code", "message", "hint"}
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"])
+def test_reading_route_takes_no_other_method(tensorboard: TensorBoard, method: str) -> None:
+    """Only GET and HEAD read; TensorBoard itself passes every method on."""
+    reply = tensorboard.request(method, "data/plugin/epochline/runs")
+
+    assert reply.status == 405
+    assert reply.headers["allow"] == "GET, HEAD"
+
+
+@pytest.mark.parametrize(
+    "route",
+    ["runs", "timeline?run=pima", "scalars?run=pima", "checkpoint?run=pima&id=c0ffee0000000012"],
+)
+def test_unchanged_answer_is_not_sent_again(tensorboard: TensorBoard, route: str) -> None:
+    """A client that has the current answer gets 304, by ETag and, for `timeline`, by `since`."""
+    path = f"data/plugin/epochline/{route}"
+    first = tensorboard.request("GET", path)
+    again = tensorboard.request("GET", path, headers={"If-None-Match": first.headers["etag"]})
+    other = tensorboard.request("GET", path, headers={"If-None-Match": 'W/"other"'})
+
+    assert (first.status, again.status, again.body) == (200, 304, b"")
+    assert other.json == first.json
+    if "timeline" in route:
+        revision = first.json["revision"]
+        assert tensorboard.request("GET", f"{path}&since={revision}").status == 304
+        assert tensorboard.request("GET", f"{path}&since=old").status == 200
+
+
+def test_answer_is_compressed_for_who_can_read_it(tensorboard: TensorBoard) -> None:
+    """With and without compression the content is the same, and HEAD has none."""
+    path = "data/plugin/epochline/timeline?run=long"
+    plain = tensorboard.request("GET", path)
+    packed = tensorboard.request("GET", path, headers={"Accept-Encoding": "gzip"})
+    head = tensorboard.request("HEAD", path)
+
+    assert packed.headers["content-encoding"] == "gzip"
+    assert gzip.decompress(packed.body) == plain.body
+    assert (head.status, head.body) == (200, b"")
+
+
+@pytest.mark.parametrize("route", ["runs", "index.js", "nothing", "timeline"])
+def test_every_answer_has_the_safe_headers(tensorboard: TensorBoard, route: str) -> None:
+    """No answer is guessed at by the browser, or kept without asking."""
+    reply = tensorboard.get(route)
+
+    assert reply.headers["x-content-type-options"] == "nosniff"
+    assert "no-cache" in reply.headers["cache-control"]
+    expected = "text/javascript" if route == "index.js" else "application/json"
+    assert reply.headers["content-type"].startswith(expected)
+
+
+def test_tab_is_there_when_there_is_data(tensorboard: TensorBoard) -> None:
+    """TensorBoard lists the panel as active by itself, and serves the module it imports."""
+    listing = tensorboard.request("GET", "data/plugins_listing").json["epochline"]
+
+    assert listing["enabled"] is True
+    assert listing["tab_name"] == "Checkpoints"
+    assert listing["disable_reload"] is False
+    entry = listing["loading_mechanism"]["module_path"]
+    reply = tensorboard.request("GET", entry.lstrip("/") if entry[0] != "/" else entry)
+    assert b"render" in reply.body

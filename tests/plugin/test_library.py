@@ -1,0 +1,186 @@
+"""Runs put together from a data provider that grows, hiccups and lies."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import math
+from collections import defaultdict
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from epochline.events import CheckpointSaved, EpochEnded, Record, SessionStarted, encode_record
+from tensorboard_plugin_epochline.answers import ApiError
+from tensorboard_plugin_epochline.directories import RunDirectories
+from tensorboard_plugin_epochline.library import Library
+from tensorboard_plugin_epochline.source import EventSource, Scope
+
+SCOPE = Scope(context=None, experiment_id="")
+RUN = "pima/timeline"
+TAG = "epochline/" + "a" * 16
+
+
+class Provider:
+    """TensorBoard's data provider over lists in memory, which counts what is read."""
+
+    def __init__(self) -> None:
+        self.runs = [SimpleNamespace(run_name=RUN, start_time=1.0)]
+        self.data: dict[str, dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
+        self.reads: list[str] = []
+        self.hiccups = 0
+
+    def add(self, payload: bytes, *, tag: str = TAG, wall_time: float = 1.0) -> None:
+        """Appends a datum."""
+        series = self.data[RUN][tag]
+        value = np.array(payload, dtype=object)
+        series.append(SimpleNamespace(step=len(series), wall_time=wall_time, numpy=value))
+
+    def record(self, seq: int, *events: Any, tag: str = TAG) -> None:
+        """Appends a record."""
+        record = Record(
+            session=tag, seq=seq, wall_time=1.0, epoch=seq, step=seq, batch=seq, events=events
+        )
+        self.add(encode_record(record), tag=tag)
+
+    def list_runs(self, _: Any, **__: Any) -> list[Any]:
+        """As TensorBoard's."""
+        return self.runs
+
+    def list_tensors(self, _: Any, *, run_tag_filter: Any, **__: Any) -> Any:
+        """As TensorBoard's; fails while it loads."""
+        if self.hiccups:
+            self.hiccups -= 1
+            raise KeyError(TAG)
+        return {
+            run: {
+                tag: SimpleNamespace(max_step=len(series) - 1, max_wall_time=series[-1].wall_time)
+                for tag, series in tags.items()
+            }
+            for run, tags in self.data.items()
+            if run_tag_filter.runs is None or run in run_tag_filter.runs
+        }
+
+    def read_tensors(self, _: Any, *, run_tag_filter: Any, **__: Any) -> Any:
+        """As TensorBoard's."""
+        self.reads += run_tag_filter.tags
+        return {
+            run: {tag: list(tags[tag]) for tag in run_tag_filter.tags if tag in tags}
+            for run, tags in self.data.items()
+            if run in run_tag_filter.runs
+        }
+
+
+@pytest.fixture
+def provider() -> Provider:
+    """A provider with one run and no data."""
+    return Provider()
+
+
+@pytest.fixture
+def library(provider: Provider, tmp_path: Path) -> Library:
+    """A library over it."""
+    return Library(EventSource(provider), RunDirectories(str(tmp_path), None))
+
+
+def _view(library: Library) -> dict[str, Any]:
+    body = library.snapshot(SCOPE, "pima").answer.body
+    view: dict[str, Any] = json.loads(gzip.decompress(body))
+    return view
+
+
+def test_only_what_has_grown_is_read(provider: Provider, library: Library) -> None:
+    """An ended session is read once, and a list of runs reads nothing."""
+    other = "epochline/" + "b" * 16
+    provider.record(0, SessionStarted())
+    provider.record(0, SessionStarted(), tag=other)
+    library.overview(SCOPE)
+    assert provider.reads == []
+
+    library.snapshot(SCOPE, "pima")
+    library.snapshot(SCOPE, "pima")
+    assert sorted(provider.reads) == [TAG, other]
+
+    provider.record(1, EpochEnded())
+    library.snapshot(SCOPE, "pima")
+    assert provider.reads[2:] == [TAG]
+
+
+def test_revision_of_the_list_is_that_of_the_timeline(provider: Provider, library: Library) -> None:
+    """Once the timeline was asked for, both routes agree; a new record changes both."""
+    provider.record(0, SessionStarted())
+    revision = library.snapshot(SCOPE, "pima").revision
+    assert library.overview(SCOPE)[0][0]["revision"] == revision
+
+    provider.record(1, EpochEnded())
+    assert library.overview(SCOPE)[0][0]["revision"] != revision
+    assert library.snapshot(SCOPE, "pima").revision != revision
+
+
+def test_same_data_has_the_same_revision_after_a_restart(
+    provider: Provider, library: Library, tmp_path: Path
+) -> None:
+    """A panel that stays open does not fetch everything again."""
+    provider.record(0, SessionStarted())
+    restarted = Library(EventSource(provider), RunDirectories(str(tmp_path), None))
+
+    revisions = [item.snapshot(SCOPE, "pima").revision for item in (library, restarted)]
+
+    assert revisions[0] == revisions[1]
+
+
+def test_series_that_is_not_there_yet_is_waited_for(provider: Provider, library: Library) -> None:
+    """TensorBoard's Python loader raises KeyError for a moment while it loads."""
+    provider.record(0, SessionStarted())
+    provider.hiccups = 2
+
+    assert library.snapshot(SCOPE, "pima").timeline.sessions
+
+
+def test_what_cannot_be_decoded_is_told_once(provider: Provider, library: Library) -> None:
+    """Junk and records of a newer format become one notice; the rest of the run is shown."""
+    provider.record(0, SessionStarted())
+    for payload in (b"\xff\xff", b"\x08\x63", b"\xff"):
+        provider.add(payload)
+    provider.record(4, EpochEnded(metrics={"loss": 0.5}))
+
+    view = _view(library)
+
+    assert [notice["code"] for notice in view["notices"]] == ["unreadable_record"]
+    assert view["history"]["epoch"] == [4]
+    assert [(gap["first_seq"], gap["last_seq"]) for gap in view["gaps"]] == [(2, 3)]
+
+
+def test_numbers_that_json_does_not_know_are_text(provider: Provider, library: Library) -> None:
+    """NaN and infinities, wherever an event may hold them, reach the panel as text."""
+    metrics = {"nan": math.nan, "up": math.inf, "down": -math.inf}
+    saved = CheckpointSaved(id="c", path="c.h5", size_bytes=1, digest="d", metrics=metrics)
+    provider.record(0, EpochEnded(metrics=metrics, duration_seconds=math.nan), saved)
+    provider.data[RUN][TAG][0].wall_time = math.nan
+
+    view = _view(library)
+
+    expected = {"nan": ["NaN"], "up": ["Infinity"], "down": ["-Infinity"]}
+    assert view["history"]["metrics"] == view["checkpoints"]["metrics"] == expected
+    assert view["history"]["duration_seconds"] == ["NaN"]
+    assert view["history"]["wall_time"] == [0.0]
+
+
+def test_tensor_that_is_no_text_is_told(provider: Provider, library: Library) -> None:
+    """A tag of ours with something else in it breaks nothing."""
+    series = provider.data[RUN][TAG]
+    series.append(SimpleNamespace(step=0, wall_time=1.0, numpy=np.zeros((2, 2))))
+
+    (notice,) = _view(library)["notices"]
+    assert "shape (2, 2)" in notice["message"]
+
+
+def test_run_that_does_not_exist_is_answered_with_those_that_do(library: Library) -> None:
+    """The message helps to find the mistake."""
+    with pytest.raises(ApiError, match="'pima'") as raised:
+        library.snapshot(SCOPE, "pyma")
+
+    assert raised.value.code == "not_found"
