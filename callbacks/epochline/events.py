@@ -9,9 +9,10 @@ and `decode_record` answers any bytes whatever with a record or an `EventFormatE
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -409,23 +410,48 @@ def _decode_event(message: events_pb2.Event) -> Event | None:
     if name is None:
         return None
     source: Message = getattr(message, name)
-    kind = _KINDS[name]
-    values = {spec.name: _get(source, spec.name) for spec in fields(kind)}
-    if any(values.get(name, "") is None for name in ("topic", "verdict", "reason", "weights_kind")):
-        return None
-    return kind(**values)
+    values: dict[str, Any] = {}
+    for field_name, read, required in _READERS[name]:
+        values[field_name] = value = read(source)
+        if required and value is None:
+            return None
+    return _KINDS[name](**values)
 
 
-def _get(source: Message, name: str) -> Any:
-    value = getattr(source, name)
+_Reader = Callable[[Any], Any]
+
+
+def _reader(kind: type[Event], name: str) -> _Reader:
+    """Returns what reads one field; made once, because records are read by the thousand."""
+    descriptor = getattr(events_pb2, kind.__name__).DESCRIPTOR.fields_by_name[name]
+    get = attrgetter(name)
     if name == "metrics":
-        return {item.name: item.value for item in value}
+        return lambda source: {item.name: item.value for item in source.metrics}
     if name == "directions":
         modes = _MEMBERS["Mode"]
-        return {item.metric: modes[item.mode] for item in value if item.mode in modes}
-    descriptor = source.DESCRIPTOR.fields_by_name[name]
+        return lambda source: {
+            item.metric: modes[item.mode] for item in source.directions if item.mode in modes
+        }
     if descriptor.enum_type is not None:
-        return _MEMBERS[descriptor.enum_type.name].get(value)
-    if descriptor.has_presence and not source.HasField(name):
-        return None
-    return tuple(value) if name == "callbacks" else value
+        members = _MEMBERS[descriptor.enum_type.name]
+        return lambda source: members.get(get(source))
+    if name == "callbacks":
+        return lambda source: tuple(source.callbacks)
+    if descriptor.has_presence:
+        return lambda source: get(source) if source.HasField(name) else None
+    return get
+
+
+# Kind -> for each of its fields: name, reader, and whether an event without a value known to this
+# version is left out.
+_READERS: Final[dict[str, tuple[tuple[str, _Reader, bool], ...]]] = {
+    name: tuple(
+        (
+            spec.name,
+            _reader(kind, spec.name),
+            spec.name in ("topic", "verdict", "reason", "weights_kind"),
+        )
+        for spec in fields(kind)
+    )
+    for name, kind in _KINDS.items()
+}

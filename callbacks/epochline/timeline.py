@@ -9,10 +9,12 @@ hidden.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from functools import cached_property
+from operator import itemgetter
 from typing import Any, TypeVar
 
 from epochline import sentences
@@ -72,6 +74,9 @@ class RunState(StrEnum):
     UNKNOWN = "unknown"
     """The last session never said that it ended: killed, crashed, or out of sight."""
 
+
+_SHOWN = 20
+"""How many epochs an error message lists."""
 
 _ACTED = frozenset({Verdict.SAVED, Verdict.CHANGED, Verdict.STOPPED, Verdict.WEIGHTS_RESTORED})
 
@@ -314,19 +319,21 @@ class Timeline:
 
         Raises:
             MetricNotFoundError: If no checkpoint has a value of that metric.
-            CheckpointNotFoundError: If none of them can be restored.
+            CheckpointNotFoundError: If none with a number for it can be restored.
         """
         names = dict.fromkeys(name for item in self.checkpoints for name in item.metrics)
         if metric not in names:
             raise MetricNotFoundError(metric, names or self.metric_names)
         wanted = self.mode(metric) if mode is None else mode
-        ranked = sorted(
-            (c for c in reversed(self.checkpoints) if c.restorable and metric in c.metrics),
-            key=lambda item: rank_key(item.metrics.get(metric), wanted),
-        )
+        ranked = [
+            (rank_key(item.metrics.get(metric), wanted), item)
+            for item in reversed(self.checkpoints)
+            if item.restorable
+        ]
+        ranked = [pair for pair in ranked if pair[0] < math.inf]
         if not ranked:
             raise CheckpointNotFoundError(f"best {metric}", self._restorable())
-        return ranked[0]
+        return min(ranked, key=itemgetter(0))[1]
 
     def latest(self) -> CheckpointEntry:
         """Returns the newest restorable checkpoint.
@@ -376,12 +383,13 @@ class Timeline:
         return replace(self, checkpoints=tuple(_checked(item, sizes) for item in self.checkpoints))
 
     def _restorable(self) -> str:
-        epochs = [item.epoch for item in self.checkpoints if item.restorable]
+        epochs = sorted({item.epoch for item in self.checkpoints if item.restorable})
         if not epochs:
             return "This run has no checkpoint that can be restored."
-        return (
-            f"Checkpoints that can be restored: epoch={', '.join(map(str, sorted(set(epochs))))}."
-        )
+        shown = [str(epoch) for epoch in epochs]
+        if len(shown) > _SHOWN:
+            shown[_SHOWN // 2 : -_SHOWN // 2] = ["…"]
+        return f"Checkpoints that can be restored: epoch={', '.join(shown)}."
 
 
 def build_timeline(records: Iterable[Record]) -> Timeline:

@@ -56,10 +56,19 @@ class ScalarPoint(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
-    """The records of one session as far as `mark`."""
+    """The records of one session.
+
+    Attributes:
+        mark: How far TensorBoard said that it had got before it was read.
+        records: What was read.
+        last_step: Step of the last datum that was read; more may have come meanwhile.
+        damaged: Whether something could not be decoded.
+    """
 
     mark: Mark
     records: tuple[Record, ...]
+    last_step: int
+    damaged: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,9 +164,7 @@ class EventSource:
                 )
             )
         read = {
-            key: Series(
-                mark=marks[key], records=_decode(key, fresh.get(key.run, {}).get(key.tag, ()))
-            )
+            key: _grown(key, marks[key], known.get(key), fresh.get(key.run, {}).get(key.tag, ()))
             for key in grown
         }
         return {key: read[key] if key in read else known[key] for key in marks}
@@ -206,19 +213,24 @@ def _patiently(read: Callable[[], _T]) -> _T:
     return read()
 
 
-def _decode(key: SeriesKey, data: Iterable[Any]) -> tuple[Record, ...]:
+def _grown(key: SeriesKey, mark: Mark, before: Series | None, data: Iterable[Any]) -> Series:
+    """Returns a series with what is new in `data`; what was decoded before is not decoded again."""
+    last_step = -1 if before is None else before.last_step
+    records = [] if before is None else list(before.records)
+    damaged = before is not None and before.damaged
     session = key.tag.removeprefix(TAG_PREFIX)
-    records: list[Record] = []
-    problem: Record | None = None
     for datum in data:
+        if before is not None and datum.step <= before.last_step:
+            continue
+        last_step = max(last_step, datum.step)
         wall_time = _finite(datum.wall_time)
         try:
             records.append(decode_record(session, wall_time, _payload(session, datum)))
         except EventFormatError as error:
-            if problem is None:
-                problem = _notice(session, wall_time, datum.step, str(error))
-                records.append(problem)
-    return tuple(records)
+            if not damaged:
+                records.append(_notice(session, wall_time, datum.step, str(error)))
+            damaged = True
+    return Series(mark=mark, records=tuple(records), last_step=last_step, damaged=damaged)
 
 
 def _payload(session: str, datum: Any) -> bytes:

@@ -18,7 +18,7 @@ from epochline.records import frame, read_frames
 
 
 def _file(data: bytes) -> BinaryIO:
-    file = tempfile.TemporaryFile()  # noqa: SIM115 – closed by the garbage collector of the test
+    file = tempfile.TemporaryFile()  # noqa: SIM115 – the callers close it
     file.write(data)
     file.seek(0)
     return file  # type: ignore[return-value]

@@ -24,7 +24,7 @@ import pytest
 __all__ = ["Reply", "TensorBoard", "Variant", "start", "stop", "variants"]
 
 START_SECONDS = 120.0
-LOADED_SECONDS = 60.0
+LOADED_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,7 +53,7 @@ def evaluate_file(path: Path, variables: dict[str, Any]) -> dict[str, float]:
     return scores
 
 
-def same(values: Sequence[float]) -> Any:
+def same(values: float | Sequence[float]) -> Any:
     """Equal up to the order in which float32 numbers are added."""
     return pytest.approx(values, rel=1e-5)
 

@@ -145,6 +145,7 @@ def test_what_cannot_be_decoded_is_told_once(provider: Provider, library: Librar
     provider.record(0, SessionStarted())
     for payload in (b"\xff\xff", b"\x08\x63", b"\xff"):
         provider.add(payload)
+        library.snapshot(SCOPE, "pima")
     provider.record(4, EpochEnded(metrics={"loss": 0.5}))
 
     view = _view(library)

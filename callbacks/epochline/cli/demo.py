@@ -116,7 +116,7 @@ def _choose_backend(wanted: str | None, logdir: Path) -> None:
     os.environ.setdefault("KERAS_HOME", str(logdir.resolve() / ".keras"))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _standard_error_into(logdir / ".keras" / "import.log"):
-        importlib.import_module("keras")
+        import keras  # noqa: F401 – imported for its backend; the functions below use it
 
 
 @contextmanager

@@ -17,7 +17,11 @@ test('fields that are not known are ignored', () => {
 describe('what is wrong is named', () => {
   test.each([
     ['a missing field', { ...timeline(), state: undefined }, 'answer.state should be one of'],
-    ['an unknown status', withStatus('lost'), 'answer.checkpoints.status[0] should be one of saved'],
+    [
+      'an unknown status',
+      withStatus('lost'),
+      'answer.checkpoints.status[0] should be one of saved',
+    ],
     ['a bare NaN', withLoss(Number.NaN), 'answer.history.metrics.loss[0] should be a number'],
     ['columns of different length', shortened(), 'answer.checkpoints.step should be a column of 3'],
     ['a list for an object', [], 'answer should be an object'],

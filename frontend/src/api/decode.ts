@@ -14,9 +14,9 @@ import {
   type RestoreAnswer,
   RUN_STATES,
   type Runs,
-  STATUSES,
   type Scalars,
   type ScalarTags,
+  STATUSES,
   type Timeline,
   TOPICS,
   WEIGHTS_KINDS,
@@ -42,12 +42,14 @@ function primitive<T>(expected: string, test: (value: unknown) => boolean): Deco
 const text = primitive<string>('text', (v) => typeof v === 'string');
 const flag = primitive<boolean>('true or false', (v) => typeof v === 'boolean');
 const number = primitive<number>('a finite number', (v) => Number.isFinite(v));
-const count = primitive<number>('a whole number from 0', (v) => Number.isInteger(v) && Number(v) >= 0);
+const count = primitive<number>(
+  'a whole number from 0',
+  (v) => Number.isInteger(v) && Number(v) >= 0,
+);
 const integer = primitive<number>('a whole number', (v) => Number.isInteger(v));
 const num = primitive<Num>(
   'a number, "NaN", "Infinity", "-Infinity" or null',
-  (v) =>
-    v === null || Number.isFinite(v) || v === 'NaN' || v === 'Infinity' || v === '-Infinity',
+  (v) => v === null || Number.isFinite(v) || v === 'NaN' || v === 'Infinity' || v === '-Infinity',
 );
 
 function oneOf<const T extends readonly string[]>(values: T): Decoder<T[number]> {

@@ -32,6 +32,12 @@ describe('curves', () => {
     expect(curves.map(({ dashed }) => dashed)).toEqual([false]);
   });
 
+  test('in a crowd only the run in focus has its training curve', () => {
+    const crowd = Array.from({ length: 30 }, () => run);
+    expect(metricCurves(crowd, LOSS, 'epoch', null).some(({ dashed }) => dashed)).toBe(false);
+    expect(metricCurves(crowd, LOSS, 'epoch', 'pima').some(({ dashed }) => dashed)).toBe(true);
+  });
+
   test('the learning rate is drawn in steps', () => {
     expect(learningRateCurves([run], 'epoch')).toMatchObject([{ stepped: true, dashed: false }]);
   });

@@ -16,7 +16,10 @@ export interface DrawnCurve extends Curve {
   readonly stepped: boolean;
 }
 
-/** Above this number of runs curves are drawn translucent, so that dense regions stay readable. */
+/**
+ * Above this number of runs curves are drawn thin and translucent, and training only for the run in
+ * focus: twice a hundred curves would be a smear.
+ */
 const CROWD = 20;
 
 export function metricCurves(
@@ -27,16 +30,18 @@ export function metricCurves(
 ): DrawnCurve[] {
   const crowded = runs.length > CROWD;
   return runs.flatMap(({ model, color }) => {
-    const strength = crowded && model.name !== focused ? 0.5 : 1;
+    const focus = model.name === focused;
+    const crowd = crowded && !focus;
     const base = { xs: model.xs(axis), pieces: model.pieces, color, stepped: false };
     const line = (metric: string | null, dashed: boolean): DrawnCurve[] => {
       const ys = metric === null ? null : model.series(metric);
       if (ys === null) return [];
-      const width = dashed ? 1.25 : model.name === focused ? 2.25 : 1.75;
-      return [{ ...base, ys, dashed, width, alpha: strength * (dashed ? 0.7 : 1) }];
+      const width = dashed ? 1.25 : focus ? 2.25 : crowd ? 1 : 1.75;
+      return [{ ...base, ys, dashed, width, alpha: (crowd ? 0.6 : 1) * (dashed ? 0.7 : 1) }];
     };
+    const both = model.series(validation ?? '') !== null;
     // Training is the paler partner of validation; without one it is the curve itself.
-    return [...line(train, model.series(validation ?? '') !== null), ...line(validation, false)];
+    return [...(both && crowd ? [] : line(train, both)), ...line(validation, false)];
   });
 }
 

@@ -26,8 +26,7 @@ export interface Glyph {
   readonly label: string;
 }
 
-const STAR =
-  'M0-7.2 2.1-2.5 7.1-2 3.3 1.4 4.4 6.4 0 3.8-4.4 6.4-3.3 1.4-7.1-2-2.1-2.5Z';
+const STAR = 'M0-7.2 2.1-2.5 7.1-2 3.3 1.4 4.4 6.4 0 3.8-4.4 6.4-3.3 1.4-7.1-2-2.1-2.5Z';
 const CIRCLE = 'M4 0A4 4 0 1 1-4 0A4 4 0 1 1 4 0Z';
 
 export const GLYPHS: Record<Shape, Glyph> = {

@@ -7,7 +7,15 @@ const up = (count: number) => Float64Array.from({ length: count }, (_, i) => i);
 function drawn(xs: Float64Array, ys: readonly number[], pixels: number): string {
   const parts: (number | string)[] = [];
   const column = (x: number) => Math.floor(x / pixels);
-  decimate(xs, Float64Array.from(ys), 0, ys.length, column, (i) => parts.push(i), () => parts.push('|'));
+  decimate(
+    xs,
+    Float64Array.from(ys),
+    0,
+    ys.length,
+    column,
+    (i) => parts.push(i),
+    () => parts.push('|'),
+  );
   return parts.join(' ');
 }
 

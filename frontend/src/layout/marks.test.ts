@@ -91,7 +91,13 @@ describe('placing', () => {
     ...part,
   });
   const place = (marks: Mark[], selected: string | null = null) =>
-    placeMarks(marks, (x) => x, () => 0, 100, selected);
+    placeMarks(
+      marks,
+      (x) => x,
+      () => 0,
+      { width: 100, height: 50 },
+      selected,
+    );
   const keys = (marks: Mark[], selected?: string) =>
     place(marks, selected ?? null).map((placed) => placed.mark.key);
 
@@ -110,7 +116,9 @@ describe('placing', () => {
   });
 
   test('leaves out what is not in view', () => {
-    expect(keys([mark('a', -5), mark('b', 50), mark('c', 105), mark('d', Number.NaN)])).toEqual(['b']);
+    expect(keys([mark('a', -5), mark('b', 50), mark('c', 105), mark('d', Number.NaN)])).toEqual([
+      'b',
+    ]);
   });
 
   test('a click means the nearest mark within twelve pixels, the topmost on a tie', () => {

@@ -147,6 +147,8 @@ export interface PlacedMark {
 }
 
 const MERGE_PX = 3;
+/** A mark whose centre is this far outside is not seen at all. */
+const OVERHANG = 12;
 
 function keepAlways(shape: Shape): boolean {
   return shape !== 'disc' && shape !== 'ring' && shape !== 'triangle';
@@ -160,7 +162,7 @@ export function placeMarks(
   marks: readonly Mark[],
   toLeft: (x: number) => number,
   toTop: (y: number) => number,
-  width: number,
+  { width, height }: { width: number; height: number },
   selectedKey: string | null,
 ): PlacedMark[] {
   const plain: PlacedMark[] = [];
@@ -169,7 +171,9 @@ export function placeMarks(
   for (const mark of marks) {
     const left = toLeft(mark.x);
     if (!(left >= -1 && left <= width + 1)) continue;
-    const placed = { mark, left, top: toTop(mark.y) };
+    const top = toTop(mark.y);
+    if (!(top > -OVERHANG && top < height + OVERHANG)) continue;
+    const placed = { mark, left, top };
     if (mark.strong || keepAlways(mark.shape) || mark.key === selectedKey) {
       important.push(placed);
       continue;
@@ -191,7 +195,7 @@ export function crowding(marks: readonly Mark[], [min, max]: Range, width: numbe
     counts.set(y, (counts.get(y) ?? 0) + 1);
   }
   const fullest = Math.max(1, ...counts.values());
-  return Math.min(1, Math.max(0.6, width / fullest / 10));
+  return Math.min(1, Math.max(0.6, Math.round(width / fullest) / 10));
 }
 
 export function isPlain({ shape, strong }: Mark): boolean {

@@ -26,7 +26,14 @@ describe('the best checkpoint', () => {
   });
 
   test('is one that can be restored', () => {
-    const run = runWith([0.1, 'pruned'], [0.2, 'failed'], [0.3, 'missing'], [0.4, 'corrupt'], [0.5, 'pinned'], [0.6]);
+    const run = runWith(
+      [0.1, 'pruned'],
+      [0.2, 'failed'],
+      [0.3, 'missing'],
+      [0.4, 'corrupt'],
+      [0.5, 'pinned'],
+      [0.6],
+    );
     expect(bestCheckpoint(run, 'val_loss', 'min')?.id).toBe('4');
   });
 

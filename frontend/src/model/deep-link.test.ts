@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { DEFAULT_LINK, formatLink, LINK_PREFIX, type LinkState, parseHash, parseLink } from './deep-link';
+import {
+  DEFAULT_LINK,
+  formatLink,
+  LINK_PREFIX,
+  type LinkState,
+  parseHash,
+  parseLink,
+} from './deep-link';
 
 const FULL: LinkState = {
   metric: 'loss/head=1&2',
@@ -23,8 +30,14 @@ describe('a link', () => {
     ['full', FULL],
     ['default', DEFAULT_LINK],
     ['hidden run', { ...DEFAULT_LINK, runs: { mode: 'hide', names: new Set(['a']) } } as LinkState],
-    ['nothing shown', { ...DEFAULT_LINK, runs: { mode: 'show', names: new Set<string>() } } as LinkState],
-    ['decision', { ...DEFAULT_LINK, selection: { kind: 'decision', run: 'a', index: 3 } } as LinkState],
+    [
+      'nothing shown',
+      { ...DEFAULT_LINK, runs: { mode: 'show', names: new Set<string>() } } as LinkState,
+    ],
+    [
+      'decision',
+      { ...DEFAULT_LINK, selection: { kind: 'decision', run: 'a', index: 3 } } as LinkState,
+    ],
   ])('gives back the %s view', (_, state) => {
     expect(parseLink(parseHash(hashOf(state)))).toEqual(state);
   });

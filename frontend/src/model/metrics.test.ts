@@ -1,6 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { checkpoints, history, timeline } from '../testing/builders';
-import { defaultMetric, knownDirection, learningRates, metricChoices, metricLabel } from './metrics';
+import {
+  defaultMetric,
+  knownDirection,
+  learningRates,
+  metricChoices,
+  metricLabel,
+} from './metrics';
 import { buildRun } from './run';
 
 const run = buildRun(

@@ -15,7 +15,12 @@ const { checkpoints: rows } = buildRun(
   timeline({
     run: 'Sweep/run-1',
     checkpoints: checkpoints(
-      SPECS.map(([id, status, value], epoch) => ({ id, epoch, status, metrics: { val_loss: value } })),
+      SPECS.map(([id, status, value], epoch) => ({
+        id,
+        epoch,
+        status,
+        metrics: { val_loss: value },
+      })),
     ),
   }),
 );
@@ -30,7 +35,7 @@ describe('filtering', () => {
     ['', 'failed', 'd'],
     ['epoch 3', 'all', 'c'],
     ['sweep EPOCH  3', 'all', 'c'],
-    ['epoch 3 saved', 'all', ''],
+    ['epoch 3 failed', 'all', ''],
     ['SWEEP', 'all', 'abcde'],
     ['sweep pinned', 'all', 'c'],
     ['b.weights', 'all', 'b'],

@@ -30,8 +30,7 @@ describe('axes', () => {
     expect([...run.xs('wall')]).toEqual([1_700_000_001, 1_700_000_002, 1_700_000_003]));
 
   test('what happens inside of an epoch lies between its ends', () => {
-    const at = (step: number) =>
-      run.x({ session: 0, epoch: 1, step, wallTime: 0 }, 'epoch');
+    const at = (step: number) => run.x({ session: 0, epoch: 1, step, wallTime: 0 }, 'epoch');
     expect(at(52)).toBe(1);
     expect(at(78)).toBe(1.5);
     expect(at(104)).toBe(2);

@@ -18,6 +18,8 @@ test.each(['', 'x', '[]', '["c"]', '["c","run",1]', '["d","run","0"]', '["d","ru
 );
 
 test('targets are compared by what they name', () => {
-  expect(sameTarget({ kind: 'decision', run: 'a', index: 1 }, { kind: 'decision', run: 'a', index: 1 })).toBe(true);
+  expect(
+    sameTarget({ kind: 'decision', run: 'a', index: 1 }, { kind: 'decision', run: 'a', index: 1 }),
+  ).toBe(true);
   expect(sameTarget(null, { kind: 'decision', run: 'a', index: 1 })).toBe(false);
 });

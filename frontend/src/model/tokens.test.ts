@@ -31,7 +31,8 @@ describe.each(Object.entries(TOKENS))('%s theme', (_, tokens) => {
     ['good', 'surface'],
     ['good', 'hover'],
   ] as const)('%s can be read on %s', (text, surface) =>
-    expect(contrast(tokens[text], tokens[surface])).toBeGreaterThanOrEqual(4.5));
+    expect(contrast(tokens[text], tokens[surface])).toBeGreaterThanOrEqual(4.5),
+  );
 
   test.each([
     ['edge', 'bg'],
@@ -39,5 +40,6 @@ describe.each(Object.entries(TOKENS))('%s theme', (_, tokens) => {
     ['accent', 'bg'],
     ['accent', 'surface'],
   ] as const)('the edge %s can be seen on %s', (edge, surface) =>
-    expect(contrast(tokens[edge], tokens[surface])).toBeGreaterThanOrEqual(3));
+    expect(contrast(tokens[edge], tokens[surface])).toBeGreaterThanOrEqual(3),
+  );
 });

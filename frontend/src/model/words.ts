@@ -57,9 +57,7 @@ export function restorePlan(detail: CheckpointDetail): string[] {
   const folder = detail.run === '.' ? 'restored/' : `${detail.run}/restored/`;
   const copy = `copy ${detail.name} (${formatBytes(detail.size_bytes)}) into ${folder}`;
   return [
-    detail.digest === null
-      ? copy
-      : `check that the file matches its digest, then ${copy}`,
+    detail.digest === null ? copy : `check that the file matches its digest, then ${copy}`,
     'overwrite nothing: if the copy is already there, it is used as it is',
     'leave the training, its checkpoints and its logs untouched',
   ];

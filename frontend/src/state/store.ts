@@ -5,19 +5,14 @@
  */
 import { batch, computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import type { ApiError } from '../api/client';
-import type { Direction, Permission, Runs, RunSummary } from '../api/types';
+import type { Direction, Permission, RunSummary, Runs } from '../api/types';
 import type { ShownRun } from '../layout/marks';
 import { bestCheckpoint } from '../model/best';
 import { formatLink, type LinkState } from '../model/deep-link';
-import {
-  defaultMetric,
-  knownDirection,
-  type MetricChoice,
-  metricChoices,
-} from '../model/metrics';
+import { defaultMetric, knownDirection, type MetricChoice, metricChoices } from '../model/metrics';
 import { runColor, type Theme } from '../model/palette';
-import { type Checkpoint, type Decision, metricOf, type RunModel } from '../model/run';
 import { filterRows, type RowFilter, type Sort, sortRows } from '../model/rows';
+import { type Checkpoint, type Decision, metricOf, type RunModel } from '../model/run';
 import { isShown } from '../model/run-filter';
 import type { Target } from '../model/target';
 

@@ -85,7 +85,9 @@ describe('the panel', () => {
 
   test('says how the run ended, and that something is to be known', () => {
     const answer = timeline({
-      notices: [{ code: 'x', message: 'Mind this.', hint: 'Do that.', session: 0, epoch: 0, wall_time: 0 }],
+      notices: [
+        { code: 'x', message: 'Mind this.', hint: 'Do that.', session: 0, epoch: 0, wall_time: 0 },
+      ],
       gaps: [{ session: 0, first_seq: 3, last_seq: 5, message: 'Three events are missing.' }],
     });
     render(<App panel={testPanel(filledStore([answer]))} />);

@@ -65,8 +65,7 @@ function useMetricContent(store: Store, shared: Shared): ReadonlySignal<PlotCont
       curves: curves.value,
       marks,
       x: x.value,
-      yRange: (range) =>
-        yRange(curves.value, range, logScale.value, inside(marks, range)),
+      yRange: (range) => yRange(curves.value, range, logScale.value, inside(marks, range)),
       selectedKey: selectedKey.value,
       hairlines: hairlines.value,
       locate: (_, target) => {
@@ -126,7 +125,8 @@ function useWalk(store: Store, lanes: ReadonlySignal<PlotContent>) {
   return (event: KeyboardEvent) => {
     const { hover, link } = store;
     if (event.key === '0') store.change({ zoom: null });
-    else if (event.key === 'Enter' && hover.value !== null) store.change({ selection: hover.value });
+    else if (event.key === 'Enter' && hover.value !== null)
+      store.change({ selection: hover.value });
     else if (event.key === 'Escape') hover.value = null;
     else if (WALKS.includes(event.key)) {
       const from = hover.value ?? link.value.selection;
@@ -211,14 +211,12 @@ export function Charts() {
   return (
     <section class="charts" aria-label="Charts">
       <Readout pointer={pointer} />
-      {/* biome-ignore lint/a11y/useSemanticElements: no element stands for a drawing with keys of its own */}
       <div
         ref={place}
         class="plots"
         role="application"
         aria-roledescription="charts"
         aria-label="Charts. Arrow keys move between markers, Enter opens one, 0 shows everything."
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: the arrow keys need focus
         tabIndex={0}
         onKeyDown={onKeyDown}
       >
@@ -255,4 +253,3 @@ export function Charts() {
     </section>
   );
 }
-

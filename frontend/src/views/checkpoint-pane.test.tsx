@@ -70,7 +70,11 @@ describe('the pane of a checkpoint', () => {
 
 describe('restoring', () => {
   test('is off with the reason when it is not allowed', async () => {
-    const restore = { allowed: false, reason: 'The log directory is read-only.', hint: 'Chmod it.' };
+    const restore = {
+      allowed: false,
+      reason: 'The log directory is read-only.',
+      hint: 'Chmod it.',
+    };
     show('saved', {}, { actions: { restore } });
     const button = await restoreButton();
     expect(button).toHaveAttribute('aria-disabled', 'true');
@@ -104,7 +108,10 @@ describe('restoring', () => {
   });
 
   test.each([
-    [new ApiError('disk_full', 'The disk is full.', 'Free some space.'), 'The disk is full. Free some space.'],
+    [
+      new ApiError('disk_full', 'The disk is full.', 'Free some space.'),
+      'The disk is full. Free some space.',
+    ],
     [new Unreachable('x'), 'TensorBoard does not answer.'],
   ])('that fails says why and offers the command', async (cause, words) => {
     show('saved', { restore: () => Promise.reject(cause) });

@@ -11,7 +11,6 @@ interface Props {
 export function CodeBlock({ code, label, copyLabel, caption = 'Copy' }: Props) {
   return (
     <div class="code">
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: code that scrolls must be reachable by keyboard */}
       <pre role="region" aria-label={label} tabIndex={0}>
         <code>{code}</code>
       </pre>

@@ -2,8 +2,8 @@
 import type { ComponentChildren } from 'preact';
 import { checkpointShape } from '../layout/glyphs';
 import { formatBytes, formatEpoch, formatInteger, formatMetric, formatTime } from '../model/format';
-import { type Checkpoint, metricOf } from '../model/run';
 import type { SortColumn } from '../model/rows';
+import { type Checkpoint, metricOf } from '../model/run';
 import { REASON_LABEL, STATUS_LABEL } from '../model/words';
 import { metricColumns, type Store } from '../state/store';
 import { GlyphIcon } from './glyph';

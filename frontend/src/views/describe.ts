@@ -1,6 +1,12 @@
 /** What is under the pointer or reached by a key, in words. */
 import { nearestPoint } from '../layout/curves';
-import { formatEpoch, formatInteger, formatLearningRate, formatMetric, plural } from '../model/format';
+import {
+  formatEpoch,
+  formatInteger,
+  formatLearningRate,
+  formatMetric,
+  plural,
+} from '../model/format';
 import { learningRates, metricLabel } from '../model/metrics';
 import { metricOf } from '../model/run';
 import type { Target } from '../model/target';
@@ -41,7 +47,9 @@ export function describePointer(store: Store, pointer: Pointer): string {
     .map((metric) => `${metric} ${formatMetric(history.metrics[metric]?.[found.row])}`);
   const rate = learningRates(model)?.[found.row];
   const rateText =
-    rate === undefined ? [] : [`learning rate ${formatLearningRate(Number.isNaN(rate) ? null : rate)}`];
+    rate === undefined
+      ? []
+      : [`learning rate ${formatLearningRate(Number.isNaN(rate) ? null : rate)}`];
   const epoch = `epoch ${formatEpoch(history.epoch[found.row] ?? 0)}`;
   const step = `step ${formatInteger(history.step[found.row] ?? 0)}`;
   return [model.name, epoch, step, ...(isRate ? [] : values), ...rateText].join(' · ');
@@ -56,7 +64,9 @@ export function chartSentence(store: Store): string {
   const start = `${metricLabel(choice)} of ${plural(runs.length, 'run')}`;
   const best = runs
     .flatMap(({ best }) => (best === null ? [] : [best]))
-    .sort((a, b) => sign * (Number(metricOf(a, choice.rank)) - Number(metricOf(b, choice.rank))))[0];
+    .sort(
+      (a, b) => sign * (Number(metricOf(a, choice.rank)) - Number(metricOf(b, choice.rank))),
+    )[0];
   if (best === undefined) return `${start}. No checkpoint can be restored.`;
   const value = formatMetric(metricOf(best, choice.rank));
   return `${start}. Best checkpoint by ${choice.rank}: ${value}, epoch ${formatEpoch(best.epoch)} of ${best.run}.`;

@@ -1,6 +1,6 @@
 /** One lane per run below the charts, with every checkpoint and every decision that did something. */
-import { type ReadonlySignal, useSignalEffect } from '@preact/signals';
-import { useRef } from 'preact/hooks';
+import { type ReadonlySignal, useComputed, useSignal, useSignalEffect } from '@preact/signals';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { scrollToRow } from '../layout/rows-in-view';
 import { plural } from '../model/format';
 import { shortNames } from '../model/names';
@@ -9,8 +9,8 @@ import type { PlotContent, PlotEvents, PlotFrame } from './plot';
 import { PlotView } from './plot-view';
 
 const LANE_HEIGHT = 28;
-/** uPlot's padding above and below the lanes. */
-const PADDING = 12;
+/** Above the first and below the last lane. */
+const MARGIN = 5;
 
 interface Props {
   readonly frame: PlotFrame;
@@ -19,38 +19,63 @@ interface Props {
   readonly events: PlotEvents;
 }
 
-/** Scrolls the lane of what is pointed at elsewhere (table, keys) into view. */
-function useReveal() {
+/** Scroll position and height of the lanes; what is pointed at elsewhere is scrolled into view. */
+function useLaneView() {
   const { hover, shownModels } = useStore();
   const place = useRef<HTMLDivElement>(null);
+  const top = useSignal(0);
+  const height = useSignal(0);
+  useLayoutEffect(() => {
+    const element = place.current;
+    if (element === null) return;
+    const measure = () => {
+      // A hidden tab has no size.
+      if (element.clientHeight > 0) height.value = element.clientHeight;
+    };
+    measure();
+    const observer = new ResizeObserver(measure);
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
   useSignalEffect(() => {
     const lane = shownModels.value.findIndex(({ name }) => name === hover.value?.run);
+    const room = height.peek() - 2 * MARGIN;
+    const next = scrollToRow(Math.max(0, lane), LANE_HEIGHT, top.peek(), room);
     const element = place.current;
+    if (element === null || lane < 0 || next === top.peek()) return;
     // Under the pointer the lanes stay where they are.
-    if (element === null || lane < 0 || element.matches(':hover')) return;
-    const { scrollTop, clientHeight } = element;
-    element.scrollTop = scrollToRow(lane, LANE_HEIGHT, scrollTop, clientHeight - PADDING);
+    if (!element.matches(':hover')) element.scrollTop = next;
   });
-  return place;
+  return { place, top, height };
 }
 
 export function Lanes({ frame, content, width, events }: Props) {
   const { shownRuns } = useStore();
-  const place = useReveal();
+  const { place, top, height } = useLaneView();
   const runs = shownRuns.value;
-  if (runs.length === 0) return null;
   const names = shortNames(runs.map(({ model }) => model.name));
+  // Only the lanes in view are drawn: the plot stays in place while its limits of y move.
+  const inView = useComputed<PlotContent>(() => {
+    const first = (top.value - MARGIN) / LANE_HEIGHT;
+    const count = height.value / LANE_HEIGHT;
+    return { ...content.value, yRange: () => [first - 0.5, first + count - 0.5] };
+  });
   return (
-    // biome-ignore lint/a11y/useSemanticElements: a fieldset is for forms
     <div
       ref={place}
       class="lanes"
       role="group"
       aria-label="Lanes"
-      // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
       tabIndex={0}
+      onScroll={(event) => {
+        top.value = event.currentTarget.scrollTop;
+      }}
     >
-      <ul class="lane-names" style={{ width: `${frame.gutter}px` }} aria-hidden="true">
+      <ul
+        class="lane-names"
+        style={{ width: `${frame.gutter}px`, paddingBlock: `${MARGIN}px` }}
+        aria-hidden="true"
+      >
         {runs.map(({ model, color }, i) => (
           <li key={model.name} style={{ height: `${LANE_HEIGHT}px` }} title={model.name}>
             <span class="swatch" style={{ background: color }} />
@@ -58,14 +83,18 @@ export function Lanes({ frame, content, width, events }: Props) {
           </li>
         ))}
       </ul>
-      <PlotView
-        frame={frame}
-        content={content}
-        width={width}
-        height={runs.length * LANE_HEIGHT + PADDING}
-        label={`Checkpoints and decisions of ${plural(runs.length, 'run')}, one lane per run. The table below lists them.`}
-        events={events}
-      />
+      <div class="lane-plot">
+        {height.value > 0 && (
+          <PlotView
+            frame={frame}
+            content={inView}
+            width={width}
+            height={height.value}
+            label={`Checkpoints and decisions of ${plural(runs.length, 'run')}, one lane per run. The table below lists them.`}
+            events={events}
+          />
+        )}
+      </div>
     </div>
   );
 }

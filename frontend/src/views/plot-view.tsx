@@ -33,5 +33,7 @@ export function PlotView({ frame, content, height, width, label, events }: Props
 
   useLayoutEffect(() => plot.current?.resize(width, height), [width, height]);
 
-  return <div ref={place} class="plot" role="img" aria-label={label} style={{ height: `${height}px` }} />;
+  return (
+    <div ref={place} class="plot" role="img" aria-label={label} style={{ height: `${height}px` }} />
+  );
 }

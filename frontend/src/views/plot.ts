@@ -7,7 +7,14 @@
 import uPlot from 'uplot';
 import type { DrawnCurve } from '../layout/curves';
 import { decimate, visibleRows } from '../layout/lines';
-import { crowding, hitMark, isPlain, type Mark, type PlacedMark, placeMarks } from '../layout/marks';
+import {
+  crowding,
+  hitMark,
+  isPlain,
+  type Mark,
+  type PlacedMark,
+  placeMarks,
+} from '../layout/marks';
 import type { Range } from '../layout/ranges';
 import {
   COUNT_STEPS,
@@ -21,7 +28,7 @@ import {
 import type { Axis } from '../model/axis';
 import { type Target, targetKey } from '../model/target';
 import type { Tokens } from '../model/tokens';
-import { drawLabel, drawMark } from './draw-mark';
+import { drawLabel, drawMark, drawSelection } from './draw-mark';
 
 export type YScale = 'linear' | 'log' | 'lanes';
 
@@ -58,7 +65,6 @@ const SYNC_KEY = 'epochline';
 const PADDING_RIGHT = 14;
 const X_AXIS_HEIGHT = 26;
 const FONT = '11px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
-
 
 export class Plot {
   readonly #chart: uPlot;
@@ -113,7 +119,8 @@ export class Plot {
     const at = target && this.#content.locate(targetKey(target), target);
     const left = at ? this.#chart.valToPos(at.x, 'x') : Number.NaN;
     const top = at ? this.#chart.valToPos(at.y, 'y') : Number.NaN;
-    const inside = left >= 0 && left <= this.#chart.over.clientWidth && Number.isFinite(top);
+    const inside =
+      left >= 0 && left <= this.#chart.bbox.width / uPlot.pxRatio && Number.isFinite(top);
     this.#ring.style.display = inside ? 'block' : 'none';
     if (inside) this.#ring.style.transform = `translate(${left}px,${top}px)`;
   }
@@ -132,7 +139,10 @@ export class Plot {
     return {
       ...size,
       legend: { show: false },
-      padding: [8, PADDING_RIGHT, this.#frame.xTicks ? 0 : 4, y === 'lanes' ? this.#frame.gutter : 0],
+      padding:
+        y === 'lanes'
+          ? [0, PADDING_RIGHT, 0, this.#frame.gutter]
+          : [8, PADDING_RIGHT, this.#frame.xTicks ? 0 : 4, 0],
       scales: {
         x: { time: axis === 'wall', range: keep },
         y: {
@@ -179,7 +189,8 @@ export class Plot {
     if (!xTicks) common.values = (_, splits) => splits.map(() => '');
     else if (axis === 'relative') common.values = (_, splits) => splits.map(durationTick);
     else if (axis !== 'wall') {
-      common.values = (_, splits) => splits.map((value) => (value === null ? '' : countTick(value)));
+      common.values = (_, splits) =>
+        splits.map((value) => (value === null ? '' : countTick(value)));
     }
     // Epochs are counted from one: there is no epoch 0 to label.
     if (axis === 'epoch') {
@@ -256,7 +267,12 @@ export class Plot {
     ctx.save();
     ctx.beginPath();
     // Marks at the edge may stick out into the padding, curves may not.
-    ctx.rect(bbox.left, bbox.top - 8 * ratio, bbox.width + PADDING_RIGHT * ratio, bbox.height + 12 * ratio);
+    ctx.rect(
+      bbox.left,
+      bbox.top - 8 * ratio,
+      bbox.width + PADDING_RIGHT * ratio,
+      bbox.height + 12 * ratio,
+    );
     ctx.clip();
     this.#drawHairlines(ctx, bbox, ratio);
     ctx.save();
@@ -335,25 +351,26 @@ export class Plot {
       marks,
       (x) => this.#chart.valToPos(x, 'x'),
       (y) => this.#chart.valToPos(y, 'y'),
-      bbox.width / ratio,
+      { width: bbox.width / ratio, height: bbox.height / ratio },
       selectedKey,
     );
+    const { tokens } = this.#frame;
     const crowd = crowding(marks, this.#content.x, bbox.width / ratio);
     for (const { mark, left, top } of this.#placed) {
-      const selected = mark.key === selectedKey;
+      const { shape, color, strong, label, labelBelow } = mark;
       const x = bbox.left + left * ratio;
       const y = bbox.top + top * ratio;
-      const size = mark.strong ? 1.25 : isPlain(mark) ? 0.85 * crowd : 0.85;
-      drawMark(ctx, mark, x, y, ratio, size, selected, this.#frame.tokens);
-      if (mark.label === undefined) continue;
+      if (mark.key === selectedKey) drawSelection(ctx, x, y, strong ? 14 : 11, ratio, tokens);
+      const size = strong ? 1.25 : isPlain(mark) ? 0.85 * crowd : 0.85;
+      drawMark(ctx, { shape, color, size, ratio, tokens }, x, y);
+      if (label === undefined) continue;
       const limits = {
         left: bbox.left,
         right: bbox.left + bbox.width,
         top: bbox.top,
         bottom: bbox.top + bbox.height,
       };
-      const at = { x, y, below: mark.labelBelow ?? false };
-      drawLabel(ctx, mark.label, at, limits, ratio, this.#frame.tokens);
+      drawLabel(ctx, label, { x, y, below: labelBelow ?? false }, limits, ratio, tokens);
     }
   }
 }

@@ -31,5 +31,9 @@ function ReadoutText({ pointer }: { pointer: ReadonlySignal<Pointer | null> }) {
       </p>
     );
   }
-  return <p class="readout-text muted">Point at a curve or marker. Drag to zoom, double-click to reset.</p>;
+  return (
+    <p class="readout-text muted">
+      Point at a curve or marker. Drag to zoom, double-click to reset.
+    </p>
+  );
 }

@@ -80,12 +80,7 @@ function RunItem({ summary, shown, model, now, onToggle }: ItemProps) {
   return (
     <li>
       <label class="run" title={summary.run}>
-        <input
-          type="checkbox"
-          checked={shown}
-          onChange={onToggle}
-          aria-label={summary.run}
-        />
+        <input type="checkbox" checked={shown} onChange={onToggle} aria-label={summary.run} />
         <span class="swatch" style={{ background: color }} />
         <span class="run-text">
           <bdi class="run-name">{summary.run}</bdi>

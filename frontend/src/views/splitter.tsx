@@ -13,7 +13,6 @@ export function Splitter({ height }: { height: Signal<number> }) {
     height.value = Math.round(Math.min(most(), Math.max(LEAST_TABLE, next)));
   };
   return (
-    // biome-ignore lint/a11y/useSemanticElements: <hr> cannot be moved
     <div
       class="splitter"
       role="separator"

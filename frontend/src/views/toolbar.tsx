@@ -57,9 +57,7 @@ function MetricSelect() {
       <select
         value={choice?.key ?? ''}
         disabled={choice === null}
-        onChange={(event) =>
-          store.change({ metric: event.currentTarget.value, direction: null })
-        }
+        onChange={(event) => store.change({ metric: event.currentTarget.value, direction: null })}
       >
         {store.choices.value.map((item) => (
           <option key={item.key} value={item.key}>
@@ -78,9 +76,7 @@ function DirectionSelect() {
       <span>best is</span>
       <select
         value={store.direction.value}
-        onChange={(event) =>
-          store.change({ direction: event.currentTarget.value as Direction })
-        }
+        onChange={(event) => store.change({ direction: event.currentTarget.value as Direction })}
       >
         <option value="min">lowest</option>
         <option value="max">highest</option>

@@ -1,0 +1,93 @@
+/** What of a long grid is in view, and keeping it in view while rows come and go. */
+import { type Signal, useComputed, useSignal } from '@preact/signals';
+import type { RefObject } from 'preact';
+import { useLayoutEffect, useMemo, useRef } from 'preact/hooks';
+import { rowsInView, scrollToRow } from '../layout/rows-in-view';
+import type { Checkpoint } from '../model/run';
+import { ROW_HEIGHT } from './grid-rows';
+
+export interface GridScroll {
+  readonly place: RefObject<HTMLDivElement>;
+  /** The place of each row by its key. */
+  readonly index: ReadonlyMap<string, number>;
+  /** The rows from `first` up to, not including, `end` exist in the page. */
+  readonly first: number;
+  readonly end: number;
+  readonly onScroll: () => void;
+  readonly reveal: (row: number) => void;
+  /** Rows that a page key moves by. */
+  readonly page: () => number;
+}
+
+type Place = RefObject<HTMLDivElement>;
+
+/** Height of the grid; a hidden tab keeps its last one. */
+function useViewHeight(place: Place): Signal<number> {
+  const height = useSignal(400);
+  useLayoutEffect(() => {
+    const element = place.current;
+    if (element === null) return;
+    const measure = () => {
+      if (element.clientHeight > 0) height.value = element.clientHeight;
+    };
+    measure();
+    const observer = new ResizeObserver(measure);
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
+  return height;
+}
+
+/** Keeps the rows in view where they are when new ones arrive above them in the same order. */
+function useAnchor(
+  place: Place,
+  rows: readonly Checkpoint[],
+  index: ReadonlyMap<string, number>,
+  order: unknown,
+) {
+  const anchor = useRef({ key: '', offset: 0, order });
+  useLayoutEffect(() => {
+    const element = place.current;
+    const { key, offset, order: before } = anchor.current;
+    const at = index.get(key);
+    if (element !== null && before === order && element.scrollTop > 0 && at !== undefined) {
+      element.scrollTop = at * ROW_HEIGHT + offset;
+    }
+  }, [rows]);
+  return (scrollTop: number) => {
+    const first = Math.floor(scrollTop / ROW_HEIGHT);
+    const offset = scrollTop - first * ROW_HEIGHT;
+    anchor.current = { key: rows[first]?.key ?? '', offset, order };
+  };
+}
+
+export function useGridScroll(rows: readonly Checkpoint[], order: unknown): GridScroll {
+  const place = useRef<HTMLDivElement>(null);
+  const index = useMemo(() => new Map(rows.map((row, i) => [row.key, i])), [rows]);
+  const scrollTop = useSignal(0);
+  const viewHeight = useViewHeight(place);
+  const count = useSignal(rows.length);
+  count.value = rows.length;
+  const view = useComputed(() =>
+    rowsInView(count.value, ROW_HEIGHT, scrollTop.value, viewHeight.value),
+  );
+  const remember = useAnchor(place, rows, index, order);
+  const bodyHeight = () => viewHeight.peek() - ROW_HEIGHT;
+  return {
+    place,
+    index,
+    // Two numbers: scrolling inside of a row draws nothing anew.
+    first: useComputed(() => view.value.first).value,
+    end: useComputed(() => view.value.end).value,
+    onScroll() {
+      scrollTop.value = place.current?.scrollTop ?? 0;
+      remember(scrollTop.value);
+    },
+    reveal(row) {
+      const element = place.current;
+      if (element === null || row < 0) return;
+      element.scrollTop = scrollToRow(row, ROW_HEIGHT, element.scrollTop, bodyHeight());
+    },
+    page: () => Math.max(1, Math.floor(bodyHeight() / ROW_HEIGHT) - 1),
+  };
+}

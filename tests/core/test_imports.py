@@ -1,0 +1,134 @@
+"""Who may import whom, read from the sources; and what must not be imported at run time."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import epochline
+
+PACKAGE = Path(epochline.__file__).parent
+STANDARD = sys.stdlib_module_names
+PURE = {"errors", "events", "monitor", "sentences"}
+CORE = PURE | {"records", "retention", "session", "store", "timeline", "reader", "writer"}
+TOP = CORE | {"restore", "run", "plot", "cli"}
+
+# Module or sub-package of epochline -> the siblings and the packages of others that it may import.
+ALLOWED: dict[str, tuple[set[str], set[str]]] = {
+    "errors": (set(), set()),
+    "events_pb2": (set(), {"google"}),
+    "events": ({"errors", "events_pb2"}, {"google"}),
+    "monitor": ({"events"}, set()),
+    "sentences": ({"events"}, set()),
+    "retention": ({"events", "errors", "monitor"}, set()),
+    "timeline": (PURE | {"retention"}, set()),
+    "store": (PURE | {"retention"}, {"h5py", "numpy", "typing_extensions", "xxhash"}),
+    "records": (set(), {"google_crc32c"}),
+    "writer": ({"events", "records"}, {"tensorboard"}),
+    "reader": ({"errors", "events", "records", "writer"}, {"google", "tensorboard"}),
+    "session": ({"errors", "events", "reader", "store", "writer"}, set()),
+    "restore": (CORE, {"h5py", "numpy"}),
+    "plot": (CORE | {"run"}, {"matplotlib"}),
+    "run": (CORE | {"plot", "restore"}, set()),
+    "cli": (TOP, {"numpy", "rich"}),
+    "__init__": (TOP, set()),
+    "__main__": ({"cli"}, set()),
+    "callbacks": (TOP, {"h5py", "keras", "numpy"}),
+}
+# The demo trains, so it needs Keras and the callbacks; it imports them when it runs, not before.
+DEMO = PACKAGE / "cli" / "demo.py"
+DEMO_EXTRA = {"epochline.callbacks", "keras", "sklearn.datasets"}
+HEAVY = ("keras", "tensorflow", "jax", "torch", "matplotlib", "h5py", "sklearn")
+
+
+def _imports(tree: ast.AST) -> set[str]:
+    """Returns dotted names of all imports in `tree`, at any depth."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative imports hide who imports whom"
+            base = node.module or ""
+            names |= {f"{base}.{a.name}" if base == "epochline" else base for a in node.names}
+    return names
+
+
+def _modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def _part(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", _modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_module_imports_only_what_its_layer_may(path: Path) -> None:
+    """The table of the design holds for every module, lazy imports included."""
+    siblings, others = ALLOWED[_part(path)]
+    extra = DEMO_EXTRA if path == DEMO else set()
+    for name in _imports(ast.parse(path.read_text())) - extra:
+        top, _, rest = name.partition(".")
+        if top == "epochline":
+            assert rest.split(".")[0] in siblings | {_part(path)}, f"{path} imports {name}"
+        else:
+            assert top in STANDARD | others, f"{path} imports {name}"
+
+
+def test_demo_imports_keras_only_when_it_runs() -> None:
+    """At the top of the module there is neither Keras nor the callbacks."""
+    top = ast.Module(
+        [node for node in ast.parse(DEMO.read_text()).body if not isinstance(node, ast.FunctionDef)],
+        [],
+    )
+    assert not _imports(top) & DEMO_EXTRA
+
+
+def _loaded(code: str) -> set[str]:
+    told = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys; print(*sys.modules)"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    return set(told.split()) & set(HEAVY)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import epochline",
+        "import epochline; [getattr(epochline, name) for name in epochline.__all__]",
+        "import epochline.cli; epochline.cli.main(['--version'])",
+        "import epochline.reader, epochline.writer, epochline.timeline, epochline.session",
+        "import epochline.restore, epochline.plot, epochline.run",
+    ],
+)
+def test_reading_side_stays_light(code: str) -> None:
+    """Neither importing the package, all of its names, nor the command line loads what trains."""
+    assert _loaded(code) == set()
+
+
+def test_importing_the_package_loads_nothing_of_it() -> None:
+    """`import epochline` costs nothing before a name is used: `epochline.callbacks` pays for it."""
+    told = subprocess.run(
+        [sys.executable, "-c", "import sys, epochline; print(*sys.modules)"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    assert [name for name in told.split() if name.startswith("epochline")] == ["epochline"]
+    assert not {"tensorboard", "google.protobuf", "numpy"} & set(told.split())
+
+
+def test_every_public_name_is_there_and_others_are_not() -> None:
+    """`__all__`, `dir` and the lazy lookup agree."""
+    for name in epochline.__all__:
+        assert getattr(epochline, name).__name__ == name
+    assert set(epochline.__all__) <= set(dir(epochline))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = epochline.nothing  # type: ignore[attr-defined]
