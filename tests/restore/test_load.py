@@ -13,13 +13,23 @@ import pytest
 
 import epochline
 from epochline.restore import restored_from
-from tests.restore.trained import FEATURES, TARGETS, Values, new_model, record, train, values
+from tests.restore.trained import (
+    FEATURES,
+    TARGETS,
+    Values,
+    new_model,
+    record,
+    slots,
+    used,
+    values,
+    weights,
+)
 
 
 @pytest.fixture
 def trained() -> keras.Model:
-    """A model that was trained for two epochs."""
-    return train(new_model(), epochs=2)
+    """A model with weights and an optimizer that are no longer those of the beginning."""
+    return used(new_model())
 
 
 @pytest.fixture
@@ -68,7 +78,7 @@ def test_training_goes_on_as_it_would_have(
 
 def test_without_the_optimizer_it_stays_as_it_was(checkpoint: epochline.Checkpoint) -> None:
     """Weights change, moments, step and learning rate do not."""
-    model = train(new_model(seed=2))
+    model = used(new_model(seed=2))
     model.optimizer.learning_rate = 0.5
     before = slots(model)
     result = checkpoint.restore(model, optimizer=False)
@@ -103,7 +113,7 @@ def test_learning_rate_that_comes_back_is_told(checkpoint: epochline.Checkpoint)
 def test_learning_rate_schedule_has_no_variable_and_is_no_obstacle(tmp_path: Path) -> None:
     """An optimizer with a schedule is restored; its rate follows its step."""
     schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.5)
-    saved = train(new_model(optimizer=keras.optimizers.SGD(schedule, momentum=0.9)))
+    saved = used(new_model(optimizer=keras.optimizers.SGD(schedule, momentum=0.9)))
     model = new_model(optimizer=keras.optimizers.SGD(schedule, momentum=0.9), seed=2)
     result = record(tmp_path / "run", saved).restore(model)
     assert result.optimizer_restored
@@ -115,7 +125,7 @@ def test_checkpoint_without_optimizer_state_says_so(tmp_path: Path) -> None:
     saved = new_model()
     saved.optimizer = None
     checkpoint = record(tmp_path / "run", saved, has_optimizer=False)
-    model = train(new_model(seed=2))
+    model = used(new_model(seed=2))
     before = slots(model)
     result = checkpoint.restore(model)
     assert not result.optimizer_restored
@@ -176,7 +186,7 @@ def test_link_in_place_of_the_file_is_refused(
 
 def test_other_architecture_is_undone_and_named(checkpoint: epochline.Checkpoint) -> None:
     """Keras has assigned some layers when it raises; all of them are put back."""
-    model = train(new_model(units=7, seed=2))
+    model = used(new_model(units=7, seed=2))
     before = values(model)
     with pytest.raises(epochline.CheckpointMismatchError) as caught:
         checkpoint.restore(model)
@@ -207,7 +217,7 @@ def test_other_optimizer_is_an_error_not_a_skipped_state(
     checkpoint: epochline.Checkpoint,
 ) -> None:
     """Keras would warn and load the weights alone; here nothing is loaded, and it says what to do."""
-    model = train(new_model(optimizer="sgd", seed=2))
+    model = used(new_model(optimizer="sgd", seed=2))
     before = values(model)
     with pytest.raises(epochline.CheckpointMismatchError, match="this SGD.*optimizer=False"):
         checkpoint.restore(model)
@@ -268,7 +278,7 @@ def test_interruption_puts_everything_back(
     checkpoint: epochline.Checkpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ctrl-C in the middle of loading leaves no half-restored model."""
-    model = train(new_model(seed=2))
+    model = used(new_model(seed=2))
     before = values(model)
     load = model.load_weights
 
@@ -320,7 +330,7 @@ def test_private_copy_is_private_and_goes_away(
 
 def test_whole_model_files_are_restored_with_their_optimizer(tmp_path: Path) -> None:
     """`.keras`, as the stock callback saves it."""
-    saved = train(new_model())
+    saved = used(new_model())
     model = new_model(seed=2)
     result = record(tmp_path / "run", saved, ending=".keras").restore(model)
     assert (result.weights_restored, result.optimizer_restored) == (9, True)
@@ -330,7 +340,7 @@ def test_whole_model_files_are_restored_with_their_optimizer(tmp_path: Path) -> 
 @pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
 def test_legacy_files_are_restored_without_their_optimizer(tmp_path: Path) -> None:
     """Keras loads no optimizer from a legacy `.h5`, and the result does not claim it."""
-    saved = train(new_model())
+    saved = used(new_model())
     model = new_model(seed=2)
     result = record(tmp_path / "run", saved, ending=".h5").restore(model)
     assert (result.weights_restored, result.optimizer_restored) == (9, False)
@@ -358,7 +368,7 @@ def test_mixed_precision_is_restored_whole(tmp_path: Path) -> None:
     for policy in ("mixed_float16", "bfloat16"):
         keras.config.set_dtype_policy(policy)
         try:
-            saved, model = train(new_model()), new_model(seed=2)
+            saved, model = used(new_model()), new_model(seed=2)
             result = record(tmp_path / policy, saved).restore(model)
         finally:
             keras.config.set_dtype_policy("float32")

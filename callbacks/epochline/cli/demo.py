@@ -23,7 +23,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from epochline.cli.command import CommandError
 from epochline.cli.output import console, emit, styled
-from epochline.cli.tensorboard import serve
+from epochline.cli.tensorboard import choose_port, serve
 from epochline.run import Run, open_run
 from epochline.sentences import number, rate
 
@@ -91,18 +91,21 @@ def run(args: argparse.Namespace) -> int:
         message = f"--epochs got {args.epochs}. Train at least 1."
         raise CommandError(message)
     logdir = Path(args.logdir)
-    _choose_backend(args.backend, logdir)
+    # What can go wrong goes wrong before minutes of training.
+    _choose_backend(args.backend)
     table = _load(args.data)
+    port = None if args.no_serve else choose_port(args.port)
+    _import_keras(logdir)
     emit(styled(f"Training on {table.name}: {len(table.x)} rows, {table.x.shape[1]} features."))
     for name, build in (("plateau", _plateau), ("step-decay", _step_decay)):
         directory = _free_directory(logdir, name)
         model = _train(directory, table, build, args.epochs)
         _report(open_run(directory), model, table)
     _next_steps(logdir)
-    return 0 if args.no_serve else serve(logdir, args.port)
+    return 0 if port is None else serve(logdir, port)
 
 
-def _choose_backend(wanted: str | None, logdir: Path) -> None:
+def _choose_backend(wanted: str | None) -> None:
     installed = [name for name in _BACKENDS if importlib.util.find_spec(name)]
     backend = wanted or os.environ.get("KERAS_BACKEND") or next(iter(installed), "tensorflow")
     if importlib.util.find_spec("keras") is None or backend not in installed:
@@ -112,6 +115,9 @@ def _choose_backend(wanted: str | None, logdir: Path) -> None:
         )
         raise CommandError(message)
     os.environ["KERAS_BACKEND"] = backend
+
+
+def _import_keras(logdir: Path) -> None:
     # Keras makes ~/.keras when it is imported.
     os.environ.setdefault("KERAS_HOME", str(logdir.resolve() / ".keras"))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -7,7 +7,6 @@ differs between versions of Python, so it is not used.
 from __future__ import annotations
 
 import argparse
-import re
 
 from epochline.cli.parser import COMMANDS, build_parser
 
@@ -45,8 +44,11 @@ def reference() -> str:
 
 
 def _paragraphs(text: str | None) -> str:
-    # The braces of JSON read as code.
-    return re.sub(r"(\{.+\})", r"`\1`", text or "", flags=re.DOTALL) + "\n"
+    # What describes JSON is shown as it stands.
+    return "\n".join(
+        f"```text\n{part}\n```\n" if "{" in part else f"{part}\n"
+        for part in (text or "").split("\n\n")
+    )
 
 
 def _arguments(parser: argparse.ArgumentParser) -> list[argparse.Action]:

@@ -14,7 +14,7 @@ from typing import Final
 from epochline.cli.command import CommandError
 from epochline.cli.output import emit, styled
 
-__all__ = ["serve"]
+__all__ = ["choose_port", "serve"]
 
 _HOST: Final = "127.0.0.1"
 _USUAL_PORT: Final = 6006
@@ -25,28 +25,27 @@ _LOG_NAME: Final = "tensorboard.log"
 _LOG_LINES: Final = 5
 
 
-def serve(logdir: Path, port: int | None) -> int:
+def serve(logdir: Path, port: int) -> int:
     """Runs TensorBoard until Ctrl-C (or SIGTERM) and returns the exit status.
 
     Args:
         logdir: What to show. What TensorBoard prints goes into a file there.
-        port: Port; the usual one, or a free one, when None.
+        port: Port to listen on, on this machine only.
 
     Raises:
-        CommandError: If the port is taken, or TensorBoard does not start.
+        CommandError: If TensorBoard does not start, or ends.
     """
-    chosen = _port(port)
     log = logdir / _LOG_NAME
     # A supervisor ends us with SIGTERM; TensorBoard must not outlive us then.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(logdir)]
-    command += ["--host", _HOST, "--port", str(chosen)]
+    command += ["--host", _HOST, "--port", str(port)]
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
     try:
-        _wait_until_up(process, chosen, log)
+        _wait_until_up(process, port, log)
         emit(
-            styled(f"Checkpoints tab: http://localhost:{chosen}/#epochline", "bold"),
+            styled(f"Checkpoints tab: http://localhost:{port}/#epochline", "bold"),
             styled("Ctrl-C ends TensorBoard."),
         )
         sys.stdout.flush()
@@ -59,7 +58,15 @@ def serve(logdir: Path, port: int | None) -> int:
         signal.signal(signal.SIGTERM, before)
 
 
-def _port(wanted: int | None) -> int:
+def choose_port(wanted: int | None) -> int:
+    """Returns a port that can be listened on.
+
+    Args:
+        wanted: This one; None for TensorBoard's usual one if it is free, else any.
+
+    Raises:
+        CommandError: If the wanted one cannot be used.
+    """
     for port in (_USUAL_PORT, 0) if wanted is None else (wanted,):
         with socket.socket() as probe, contextlib.suppress(OSError, OverflowError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

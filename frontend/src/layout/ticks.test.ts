@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { COUNT_STEPS, countTick, durationTick, linearTicks, logTicks } from './ticks';
+import { COUNT_STEPS, countTick, durationTick, linearTicks, logTicks, timeTicks } from './ticks';
 
 describe('ticks', () => {
   test('of a linear axis have the decimals that tell them apart', () => {
@@ -18,6 +18,14 @@ describe('ticks', () => {
   test('of counts are whole and short', () => {
     expect(COUNT_STEPS.every(Number.isInteger)).toBe(true);
     expect([150, 42_840, 1_250_000].map(countTick)).toEqual(['150', '42.84k', '1.25M']);
+  });
+
+  test('of wall time show the clock, and the day where it begins', () => {
+    const at = (hour: number, second = 0) =>
+      new Date(2026, 10, 21, hour, 0, second).getTime() / 1000;
+    expect(timeTicks([at(23), at(24), at(25)], 3600)).toEqual(['23:00', '22 Nov', '01:00']);
+    expect(timeTicks([at(10, 15), at(10, 30)], 15)).toEqual(['10:00:15', '10:00:30']);
+    expect(timeTicks([at(10)], 86_400)).toEqual(['21 Nov']);
   });
 
   test('of durations have no rounding noise', () => {

@@ -1,5 +1,11 @@
 /** Where an axis has its ticks, and how they read. */
-import { formatDuration, formatLearningRate, formatMetric } from '../model/format';
+import {
+  formatClock,
+  formatDay,
+  formatDuration,
+  formatLearningRate,
+  formatMetric,
+} from '../model/format';
 
 /** Distances between ticks of a relative time axis, in seconds: steps that people count in. */
 export const DURATION_STEPS = [
@@ -34,6 +40,16 @@ export function logTicks(min: number, max: number): number[] {
   }
   const every = Math.ceil(ticks.length / 5);
   return ticks.filter((_, i) => i % every === 0);
+}
+
+/** Texts of a wall-time axis in local time: the day where it begins, else as much of the clock as changes. */
+export function timeTicks(splits: readonly number[], distance: number): string[] {
+  return splits.map((wallTime) => {
+    const date = new Date(wallTime * 1000);
+    const midnight = date.getHours() === 0 && date.getMinutes() === 0 && date.getSeconds() === 0;
+    if (midnight || distance >= 86_400) return formatDay(wallTime);
+    return distance < 60 ? formatClock(wallTime) : formatClock(wallTime).slice(0, 5);
+  });
 }
 
 /** Texts of a linear axis, all with as many decimals as tell neighbours apart. */

@@ -67,6 +67,12 @@ function clock(date: Date): string {
   return [date.getHours(), date.getMinutes(), date.getSeconds()].map(pad).join(':');
 }
 
+/** `21 Nov` */
+export function formatDay(wallTime: number): string {
+  const date = new Date(wallTime * 1000);
+  return `${date.getDate()} ${MONTHS[date.getMonth()]}`;
+}
+
 /** `21 Nov 10:06:22` in local time; the year is said when it is not the current one. */
 export function formatTime(wallTime: number, now: Date = new Date()): string {
   // By hand: a table row must not cost what Intl's formatters do.

@@ -24,6 +24,7 @@ import {
   linearTicks,
   logTick,
   logTicks,
+  timeTicks,
 } from '../layout/ticks';
 import type { Axis } from '../model/axis';
 import { type Target, targetKey } from '../model/target';
@@ -187,8 +188,9 @@ export class Plot {
       space: 64,
     };
     if (!xTicks) common.values = (_, splits) => splits.map(() => '');
+    else if (axis === 'wall') common.values = (_, splits, __, ___, step) => timeTicks(splits, step);
     else if (axis === 'relative') common.values = (_, splits) => splits.map(durationTick);
-    else if (axis !== 'wall') {
+    else {
       common.values = (_, splits) =>
         splits.map((value) => (value === null ? '' : countTick(value)));
     }

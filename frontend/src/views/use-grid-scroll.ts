@@ -7,7 +7,7 @@ import type { Checkpoint } from '../model/run';
 import { ROW_HEIGHT } from './grid-rows';
 
 export interface GridScroll {
-  readonly place: RefObject<HTMLDivElement>;
+  readonly place: RefObject<HTMLDivElement | null>;
   /** The place of each row by its key. */
   readonly index: ReadonlyMap<string, number>;
   /** The rows from `first` up to, not including, `end` exist in the page. */
@@ -19,7 +19,7 @@ export interface GridScroll {
   readonly page: () => number;
 }
 
-type Place = RefObject<HTMLDivElement>;
+type Place = RefObject<HTMLDivElement | null>;
 
 /** Height of the grid; a hidden tab keeps its last one. */
 function useViewHeight(place: Place): Signal<number> {
