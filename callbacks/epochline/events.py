@@ -64,6 +64,7 @@ class Topic(StrEnum):
     CHECKPOINT = "checkpoint"
     LEARNING_RATE = "learning_rate"
     STOP = "stop"
+    RESTORE = "restore"
 
 
 class Verdict(StrEnum):
@@ -80,6 +81,7 @@ class Verdict(StrEnum):
     STOPPED = "stopped"
     WEIGHTS_RESTORED = "weights_restored"
     METRIC_MISSING = "metric_missing"
+    RESTORED = "restored"
 
 
 class EndReason(StrEnum):

@@ -28,6 +28,7 @@ class Topic(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     TOPIC_CHECKPOINT: _ClassVar[Topic]
     TOPIC_LEARNING_RATE: _ClassVar[Topic]
     TOPIC_STOP: _ClassVar[Topic]
+    TOPIC_RESTORE: _ClassVar[Topic]
 
 class Verdict(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -43,6 +44,7 @@ class Verdict(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     VERDICT_STOPPED: _ClassVar[Verdict]
     VERDICT_WEIGHTS_RESTORED: _ClassVar[Verdict]
     VERDICT_METRIC_MISSING: _ClassVar[Verdict]
+    VERDICT_RESTORED: _ClassVar[Verdict]
 
 class SaveReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -70,6 +72,7 @@ TOPIC_UNSPECIFIED: Topic
 TOPIC_CHECKPOINT: Topic
 TOPIC_LEARNING_RATE: Topic
 TOPIC_STOP: Topic
+TOPIC_RESTORE: Topic
 VERDICT_UNSPECIFIED: Verdict
 VERDICT_SAVED: Verdict
 VERDICT_NOT_SAVED: Verdict
@@ -82,6 +85,7 @@ VERDICT_WARMING_UP: Verdict
 VERDICT_STOPPED: Verdict
 VERDICT_WEIGHTS_RESTORED: Verdict
 VERDICT_METRIC_MISSING: Verdict
+VERDICT_RESTORED: Verdict
 SAVE_REASON_UNSPECIFIED: SaveReason
 SAVE_REASON_BEST: SaveReason
 SAVE_REASON_SCHEDULED: SaveReason

@@ -88,6 +88,8 @@ def _panels(run: Run, wanted: tuple[str, ...]) -> list[str]:
 
 
 def _draw(run: Run, figure: Figure, names: list[str], heights: list[float]) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     axes: list[Axes] = list(
         figure.subplots(
             len(heights), 1, sharex=True, squeeze=False, gridspec_kw={"height_ratios": heights}
@@ -105,7 +107,7 @@ def _draw(run: Run, figure: Figure, names: list[str], heights: list[float]) -> N
     _stop_label(run, axes[0])
     axes[0].set_xlim(0.5, max(row.epoch for row in run.timeline.epochs) + 1.5)
     axes[-1].set_xlabel("epoch", color=_QUIET)
-    axes[-1].xaxis.get_major_locator().set_params(integer=True)  # type: ignore[attr-defined]
+    axes[-1].xaxis.set_major_locator(MaxNLocator(nbins="auto", integer=True))
     figure.suptitle(run.name, x=0.01, ha="left", color=_INK, fontweight="bold", fontsize=11)
     _legend(figure, axes[: len(names)])
 

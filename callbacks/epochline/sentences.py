@@ -235,8 +235,13 @@ def _epochs(count: int | None) -> str:
     return "1 epoch" if count == 1 else f"{count} epochs"
 
 
+def _restore(d: Decision) -> str:
+    return f"{d.callback} loaded an earlier state. {d.detail}".strip()
+
+
 _DESCRIBE: Final[dict[Topic, Callable[[Decision], str]]] = {
     Topic.CHECKPOINT: _checkpoint,
     Topic.LEARNING_RATE: _learning_rate,
     Topic.STOP: _stop,
+    Topic.RESTORE: _restore,
 }

@@ -78,7 +78,15 @@ class RunState(StrEnum):
 _SHOWN = 20
 """How many epochs an error message lists."""
 
-_ACTED = frozenset({Verdict.SAVED, Verdict.CHANGED, Verdict.STOPPED, Verdict.WEIGHTS_RESTORED})
+_ACTED = frozenset(
+    {
+        Verdict.SAVED,
+        Verdict.CHANGED,
+        Verdict.STOPPED,
+        Verdict.WEIGHTS_RESTORED,
+        Verdict.RESTORED,
+    }
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""`epochline demo`: trains for real, writes below its log directory only, serves and ends cleanly."""
+"""`epochline demo`: trains for real, writes below its log directory only, serves and ends."""
 
 from __future__ import annotations
 
@@ -30,9 +30,7 @@ def table(tmp_path: Path) -> Path:
     return path
 
 
-def _demo(
-    home: Path, *arguments: str | Path, status: int = 0
-) -> subprocess.CompletedProcess[str]:
+def _demo(home: Path, *arguments: str | Path, status: int = 0) -> subprocess.CompletedProcess[str]:
     # XDG and HOME show where a program would write if it wrote elsewhere.
     environment = {key: value for key, value in os.environ.items() if key != "KERAS_HOME"}
     home.mkdir(exist_ok=True)
@@ -100,13 +98,13 @@ def test_table_that_cannot_be_used_is_told(tmp_path: Path, content: str | None, 
 def test_serves_the_tab_until_ctrl_c(tmp_path: Path, table: Path) -> None:
     """The address that is printed answers; TensorBoard does not outlive the demo."""
     logdir = tmp_path / "logs"
-    command = [*DEMO, "--logdir", logdir, "--epochs", "1", "--data", table]
+    command = [*DEMO, "--logdir", str(logdir), "--epochs", "1", "--data", str(table)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         address = next(line for line in process.stdout if "#epochline" in line)
         match = re.search(r"http://localhost:(\d+)/#epochline", address)
         assert match
-        with urllib.request.urlopen(f"http://127.0.0.1:{match[1]}/data/runs") as answer:  # noqa: S310 – ours
+        with urllib.request.urlopen(f"http://127.0.0.1:{match[1]}/data/runs") as answer:
             assert b"plateau" in answer.read()
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
@@ -154,5 +152,3 @@ def test_what_is_not_installed_is_told_with_how_to_get_it(
     assert done.returncode == 1
     assert told in done.stderr
     assert done.stderr.count("\n") == 1
-
-

@@ -21,7 +21,8 @@ DOCS = Path(__file__).parents[2] / "docs" / "cli.md"
 
 
 @pytest.mark.parametrize(
-    "arguments", [(), ("nothing",), ("ls",), ("plot", "logs"), ("why", "logs", "x"), ("ls", "--x", "a")]
+    "arguments",
+    [(), ("nothing",), ("ls",), ("plot", "logs"), ("why", "logs", "x"), ("ls", "--x", "a")],
 )
 def test_wrong_usage_is_2(command: Command, arguments: tuple[str, ...]) -> None:
     """Told on standard error, with how it is used."""

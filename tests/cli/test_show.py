@@ -11,11 +11,16 @@ from tests.cli.conftest import Command
 
 @pytest.mark.parametrize(
     ("choice", "epoch"),
-    [("epoch=3", 3), ("best=val_loss", 4), ("best", 4), ("latest", 5), ("0002c0", 2), ("epoch=1", 1)],
+    [
+        ("epoch=3", 3),
+        ("best=val_loss", 4),
+        ("best", 4),
+        ("latest", 5),
+        ("0002c0", 2),
+        ("epoch=1", 1),
+    ],
 )
-def test_shows_the_named_checkpoint(
-    command: Command, pima: Path, choice: str, epoch: int
-) -> None:
+def test_shows_the_named_checkpoint(command: Command, pima: Path, choice: str, epoch: int) -> None:
     """Epochs are those that Keras prints; a pruned checkpoint can be looked at."""
     out = command("show", f"{pima}@{choice}").out
     assert out.startswith(f"pima, epoch {epoch}\n")

@@ -16,7 +16,8 @@ from epochline.cli.command import CommandError
 from epochline.cli.tensorboard import choose_port, serve
 
 SERVE = (
-    "import sys; from pathlib import Path; from epochline.cli.tensorboard import choose_port, serve\n"
+    "import sys; from pathlib import Path\n"
+    "from epochline.cli.tensorboard import choose_port, serve\n"
     "sys.exit(serve(Path(sys.argv[1]), choose_port(None)))"
 )
 
@@ -36,7 +37,7 @@ def test_serves_until_it_is_terminated(logs: Path) -> None:
         assert process.stdout is not None
         match = re.search(r"http://localhost:(\d+)/#epochline", process.stdout.readline())
         assert match
-        with urllib.request.urlopen(f"http://127.0.0.1:{match[1]}/data/runs") as answer:  # noqa: S310 – ours
+        with urllib.request.urlopen(f"http://127.0.0.1:{match[1]}/data/runs") as answer:
             assert answer.status == 200
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0

@@ -56,7 +56,7 @@ def test_unknown_epoch_is_an_error_with_those_that_exist(command: Command, pima:
 
 
 def test_a_state_that_lasts_is_told_once(command: Command, tmp_path: Path) -> None:
-    """"At min_lr" in a hundred epochs is one line of the short story."""
+    """Being at min_lr for a hundred epochs is one line of the short story."""
     recorded = Recorded(tmp_path)
     floor = Decision(
         callback="ReduceLROnPlateau",

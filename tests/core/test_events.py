@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import get_args
 
 import pytest
@@ -43,21 +44,19 @@ def test_every_record_survives_its_binary_form(record: Record) -> None:
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_record_or_a_format_error(payload: bytes) -> None:
     """Nothing but a record or an `EventFormatError` comes of bytes from a file."""
-    try:
+    with suppress(EventFormatError):
         assert isinstance(decode_record(SESSION, 0.0, payload), Record)
-    except EventFormatError as error:
-        assert SESSION in str(error)
 
 
 @given(records, st.data())
-def test_a_damaged_record_is_a_record_or_a_format_error(record: Record, data: st.DataObject) -> None:
+def test_a_damaged_record_is_a_record_or_a_format_error(
+    record: Record, data: st.DataObject
+) -> None:
     """Also bytes that are almost a record lead to nothing else."""
     payload = bytearray(encode_record(record))
     payload[data.draw(st.integers(0, len(payload) - 1))] ^= 1 << data.draw(st.integers(0, 7))
-    try:
-        decode_record(SESSION, 0.0, bytes(payload))
-    except EventFormatError as error:
-        assert SESSION in str(error)
+    with suppress(EventFormatError):
+        assert isinstance(decode_record(SESSION, 0.0, bytes(payload)), Record)
 
 
 @pytest.mark.parametrize("schema", [0, 2, 2**32 - 1])

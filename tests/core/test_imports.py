@@ -82,7 +82,11 @@ def test_module_imports_only_what_its_layer_may(path: Path) -> None:
 def test_demo_imports_keras_only_when_it_runs() -> None:
     """At the top of the module there is neither Keras nor the callbacks."""
     top = ast.Module(
-        [node for node in ast.parse(DEMO.read_text()).body if not isinstance(node, ast.FunctionDef)],
+        [
+            node
+            for node in ast.parse(DEMO.read_text()).body
+            if not isinstance(node, ast.FunctionDef)
+        ],
         [],
     )
     assert not _imports(top) & DEMO_EXTRA
@@ -131,4 +135,4 @@ def test_every_public_name_is_there_and_others_are_not() -> None:
         assert getattr(epochline, name).__name__ == name
     assert set(epochline.__all__) <= set(dir(epochline))
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        _ = epochline.nothing  # type: ignore[attr-defined]
+        _ = epochline.nothing

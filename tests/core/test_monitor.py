@@ -82,6 +82,8 @@ def test_improvement_and_rank_agree(value: float, best: float, mode: Mode) -> No
 def test_nan_and_missing_rank_last(values: list[float | None], mode: Mode) -> None:
     """No number ranks behind a value that is none (only infinitely bad ones beside it)."""
     ranked = sorted(values, key=lambda value: rank_key(value, mode))
-    good = [rank_key(value, mode) for value in values if value is not None and value == value]
+    good = [
+        rank_key(value, mode) for value in values if value is not None and not math.isnan(value)
+    ]
     finite = sum(key < math.inf for key in good)
-    assert all(value is not None and value == value for value in ranked[:finite])
+    assert all(value is not None and not math.isnan(value) for value in ranked[:finite])

@@ -93,7 +93,10 @@ def test_matplotlib_of_the_caller_is_left_alone(run: epochline.Run, tmp_path: Pa
     """No pyplot, no figure, no setting is touched."""
     # Reading the setting "backend" would itself choose one.
     names = mpl.rcParams.keys() - {"backend"}
-    before, loaded = {name: mpl.rcParams[name] for name in names}, "matplotlib.pyplot" in sys.modules
+    before, loaded = (
+        {name: mpl.rcParams[name] for name in names},
+        "matplotlib.pyplot" in sys.modules,
+    )
     run.plot(tmp_path / "history.png")
     assert {name: mpl.rcParams[name] for name in names} == before
     assert ("matplotlib.pyplot" in sys.modules) is loaded

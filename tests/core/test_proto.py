@@ -45,7 +45,9 @@ def _generated() -> tuple[set[Row], set[tuple[str, str, int]]]:
         for message in file.message_type
         for field in message.field
     }
-    values = {(enum.name, value.name, value.number) for enum in file.enum_type for value in enum.value}
+    values = {
+        (enum.name, value.name, value.number) for enum in file.enum_type for value in enum.value
+    }
     return rows, values
 
 

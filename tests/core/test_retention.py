@@ -143,10 +143,10 @@ def test_policies_combine_flat_and_read_as_words() -> None:
         (lambda: KeepLast(0), "n=0"),
         (lambda: KeepBest("a", -1), "n=-1"),
         (lambda: KeepBest("a", mode="up"), "mode='up'"),
-        (lambda: KeepEvery(), "exactly one"),
+        (KeepEvery, "exactly one"),
         (lambda: KeepEvery(epochs=1, seconds=1.0), "exactly one"),
         (lambda: KeepEvery(epochs=0), "epochs=0"),
-        (lambda: AnyOf(), "at least one"),
+        (AnyOf, "at least one"),
     ],
 )
 def test_impossible_policies_are_refused_with_their_value(make: object, told: str) -> None:

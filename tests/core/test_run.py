@@ -92,7 +92,7 @@ def test_best_without_a_monitor_asks_for_a_metric(tmp_path: Path) -> None:
     metrics = {"loss": 0.5}
     recorded.put(0, EpochEnded(metrics=metrics), recorded.saved(0, b"x", metrics))
     run = epochline.open_run(tmp_path)
-    with pytest.raises(epochline.CheckpointNotFoundError, match="name a metric.*loss"):
+    with pytest.raises(epochline.CheckpointNotFoundError, match=r"name a metric.*loss"):
         run.best()
     assert run.best("loss").epoch == 0
 
@@ -144,7 +144,7 @@ def test_export_copies_checked_bytes_and_never_over_a_file(
 def test_decisions_sessions_and_notices(run: epochline.Run) -> None:
     """Everything that was recorded is there, with its sentence."""
     assert len(run.decisions) == 7
-    assert [item.sentence for item in run.decisions if item.acted][0].startswith("ReduceLROnPlateau")
+    assert next(item for item in run.decisions if item.acted).callback == "ReduceLROnPlateau"
     assert run.sessions[0].message(running=False) == "Stopped by EarlyStopping after epoch 5."
     assert (run.notices, run.gaps, run.damages, run.restores) == ((), (), (), ())
     assert repr(run) == "<Run 'pima': ended, 5 epochs, 4 checkpoints>"
@@ -165,12 +165,12 @@ def test_state_tells_a_living_training_from_a_dead_one(tmp_path: Path) -> None:
     """The lock of the run says whether its writer lives."""
     Recorded(tmp_path, start=time.time()).put(0, SessionStarted(planned_epochs=5))
     run = epochline.open_run(tmp_path)
-    assert run.state is RunState.UNKNOWN
+    states = [run.state]
     with RunLock(lock_path(tmp_path)):
         run.refresh()
-        assert run.state is RunState.RUNNING
+        states.append(run.state)
     run.refresh()
-    assert run.state is RunState.UNKNOWN
+    assert [*states, run.state] == [RunState.UNKNOWN, RunState.RUNNING, RunState.UNKNOWN]
 
 
 def test_damaged_events_leave_the_rest(tmp_path: Path) -> None:

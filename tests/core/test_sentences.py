@@ -58,8 +58,10 @@ SAVE = {"callback": "ModelCheckpoint", "topic": Topic.CHECKPOINT, "monitor": "va
         (
             {**STOP, "verdict": Verdict.STOPPED, "observed": 0.44, "best": 0.43}
             | {"best_epoch": 32, "wait": 20, "patience": 20, "min_delta": 0.001},
-            "EarlyStopping stopped the training: val_loss did not improve on 0.43 (best of epoch "
-            "33) by 0.001 for 20 epochs; patience 20/20 used up.",
+            (
+                "EarlyStopping stopped the training: val_loss did not improve on 0.43 (best of "
+                "epoch 33) by 0.001 for 20 epochs; patience 20/20 used up."
+            ),
         ),
         (
             {**STOP, "verdict": Verdict.WEIGHTS_RESTORED, "best_epoch": 32},
@@ -68,13 +70,17 @@ SAVE = {"callback": "ModelCheckpoint", "topic": Topic.CHECKPOINT, "monitor": "va
         (
             {**RATE, "verdict": Verdict.CHANGED, "best": 0.4377, "observed": 0.45, "wait": 5}
             | {"min_delta": 1e-4, "lr_before": 1e-3, "lr_after": 1e-4, "cooldown": 0},
-            "ReduceLROnPlateau: val_loss not better than 0.4377 by 0.0001 for 5 epochs; learning "
-            "rate 1e-3 → 1e-4; cooldown 0.",
+            (
+                "ReduceLROnPlateau: val_loss not better than 0.4377 by 0.0001 for 5 epochs; "
+                "learning rate 1e-3 → 1e-4; cooldown 0."
+            ),
         ),
         (
             {**RATE, "verdict": Verdict.AT_FLOOR, "wait": 5, "min_lr": 1e-6},
-            "ReduceLROnPlateau wanted to cut after 5 epochs without improvement, but the learning "
-            "rate is at min_lr 1e-6.",
+            (
+                "ReduceLROnPlateau wanted to cut after 5 epochs without improvement, but the "
+                "learning rate is at min_lr 1e-6."
+            ),
         ),
         (
             {"callback": "LearningRateScheduler", "topic": Topic.LEARNING_RATE}
@@ -164,7 +170,7 @@ def test_numbers_are_short_but_told_apart(
 
 @given(st.floats(allow_nan=False), st.floats(allow_nan=False))
 def test_different_numbers_never_look_equal(one: float, other: float) -> None:
-    """"0.84 is not better than 0.84" cannot be written."""
+    """A sentence such as "0.84 is not better than 0.84" cannot be written."""
     if one != other:
         assert number(one, other) != number(other, one)
 
@@ -180,8 +186,15 @@ def test_learning_rates_are_written_as_people_do(value: float | None, text: str)
 
 @pytest.mark.parametrize(
     ("count", "text"),
-    [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (41_200, "41 kB"), (999_600, "1.0 MB")]
-    + [(5 * 10**12, "5.0 TB"), (None, "unknown size")],
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.0 kB"),
+        (41_200, "41 kB"),
+        (999_600, "1.0 MB"),
+        (5 * 10**12, "5.0 TB"),
+        (None, "unknown size"),
+    ],
 )
 def test_sizes_in_decimal_units(count: int | None, text: str) -> None:
     """Two digits where they say something."""

@@ -101,7 +101,9 @@ def test_missing_records_are_told(seqs: tuple[int, ...], gaps: list[tuple[int, i
 
 def test_gaps_are_of_each_session(tmp_path: Path) -> None:
     """A second session begins at 0 again without being taken for a repetition."""
-    timeline = build_timeline([_record(0), _record(0, session=B, at=5), _record(2, session=B, at=6)])
+    timeline = build_timeline(
+        [_record(0), _record(0, session=B, at=5), _record(2, session=B, at=6)]
+    )
     assert [gap.session for gap in timeline.gaps] == [B]
     assert [session.id for session in timeline.sessions] == [A, B]
     record_run(tmp_path)

@@ -48,7 +48,10 @@ def test_choice_is_read_from_text(text: str, choice: Choice | None) -> None:
         st.builds(lambda n: Choice(by=ChoiceBy.EPOCH, epoch=n), st.integers(0, 10**6)),
         st.builds(lambda m: Choice(by=ChoiceBy.BEST, text=m), st.text("abc_=1", max_size=8)),
         st.just(Choice(by=ChoiceBy.LATEST)),
-        st.builds(lambda i: Choice(by=ChoiceBy.ID, text=i), st.text("0aF".lower(), min_size=4, max_size=16)),
+        st.builds(
+            lambda i: Choice(by=ChoiceBy.ID, text=i),
+            st.text("0aF".lower(), min_size=4, max_size=16),
+        ),
     )
 )
 def test_choice_written_and_read_is_the_same(choice: Choice) -> None:
@@ -93,7 +96,10 @@ def test_choice_finds_its_checkpoint(run: epochline.Run, text: str, epoch: int) 
     ("text", "told"),
     [
         ("epoch=1", "No checkpoint for epoch 1.*keeps last 2.*epoch 2, 3, 4, 5"),
-        ("epoch=9", "No checkpoint for epoch 9. Checkpoints that can be restored: epoch 2, 3, 4, 5"),
+        (
+            "epoch=9",
+            "No checkpoint for epoch 9. Checkpoints that can be restored: epoch 2, 3, 4, 5",
+        ),
         ("best=f1", "metric 'f1'.*val_accuracy"),
         ("ffff", "id 'ffff'.*0002c0ffee000000"),
     ],
@@ -108,7 +114,7 @@ def test_what_is_not_there_is_told_with_what_is(run: epochline.Run, text: str, t
 
 def test_ambiguous_id_asks_for_more_digits(run: epochline.Run) -> None:
     """The first of several is not taken for the one."""
-    with pytest.raises(epochline.CheckpointNotFoundError, match="5 ids begin so.*more digits"):
+    with pytest.raises(epochline.CheckpointNotFoundError, match=r"5 ids begin so.*more digits"):
         choose(run, Choice(by=ChoiceBy.ID, text="000"))
 
 

@@ -72,7 +72,9 @@ def test_training_goes_on_as_it_would_have(
             if isinstance(layer, keras.layers.Dropout):
                 layer.seed_generator.state.assign([3, 4])  # Keras saves no seed states
         keras.utils.set_random_seed(5)
-        losses.append(one.fit(FEATURES, TARGETS, batch_size=10, epochs=2, verbose=0).history["loss"])
+        losses.append(
+            one.fit(FEATURES, TARGETS, batch_size=10, epochs=2, verbose=0).history["loss"]
+        )
     assert losses[0] == losses[1]
 
 
@@ -141,9 +143,7 @@ def test_model_that_is_not_compiled_gets_the_weights(
     result = checkpoint.restore(model)
     assert (result.optimizer_restored, result.learning_rate_after) == (False, None)
     assert "not compiled" in result.message
-    assert np.array_equal(
-        model.predict(FEATURES, verbose=0), trained.predict(FEATURES, verbose=0)
-    )
+    assert np.array_equal(model.predict(FEATURES, verbose=0), trained.predict(FEATURES, verbose=0))
 
 
 def _damage_bit(file: Path) -> None:
@@ -208,7 +208,7 @@ def test_same_shapes_in_another_order_are_undone_too(tmp_path: Path) -> None:
     checkpoint = record(tmp_path / "run", build(square_first=True))
     model = build(square_first=False)
     before = values(model)
-    with pytest.raises(epochline.CheckpointMismatchError, match="expected 1 variables|dense"):
+    with pytest.raises(epochline.CheckpointMismatchError, match=r"expected 1 variables"):
         checkpoint.restore(model)
     assert _equal(values(model), before)
 
@@ -216,10 +216,10 @@ def test_same_shapes_in_another_order_are_undone_too(tmp_path: Path) -> None:
 def test_other_optimizer_is_an_error_not_a_skipped_state(
     checkpoint: epochline.Checkpoint,
 ) -> None:
-    """Keras would warn and load the weights alone; here nothing is loaded, and it says what to do."""
+    """Keras would warn and load the weights alone; here nothing is loaded."""
     model = used(new_model(optimizer="sgd", seed=2))
     before = values(model)
-    with pytest.raises(epochline.CheckpointMismatchError, match="this SGD.*optimizer=False"):
+    with pytest.raises(epochline.CheckpointMismatchError, match=r"this SGD.*optimizer=False"):
         checkpoint.restore(model)
     assert _equal(values(model), before)
     assert checkpoint.restore(model, optimizer=False).weights_restored == 9
@@ -236,7 +236,7 @@ def test_keras_still_says_when_it_skips_an_optimizer(
 def test_second_optimizer_of_a_model_is_never_skipped_silently(tmp_path: Path) -> None:
     """A model that holds two optimizers is restored with both, or not at all."""
 
-    class Two(keras.Model):  # type: ignore[misc]  # keras.Model is Any to mypy
+    class Two(keras.Model):
         def __init__(self) -> None:
             super().__init__()
             self.dense = keras.layers.Dense(2)
@@ -350,7 +350,7 @@ def test_legacy_files_are_restored_without_their_optimizer(tmp_path: Path) -> No
 def test_layer_with_a_loading_of_its_own_is_counted_as_such(tmp_path: Path) -> None:
     """A weight that does not hold what the file holds is not counted as equal to it."""
 
-    class Halved(keras.layers.Dense):  # type: ignore[misc]  # keras.layers is Any to mypy
+    class Halved(keras.layers.Dense):
         def load_own_variables(self, store: Any) -> None:
             super().load_own_variables(store)
             self.kernel.assign(self.kernel / 2)

@@ -22,8 +22,16 @@ from typing import Any, Final, Protocol
 import keras
 
 from epochline.callbacks.catalog import Catalog, Kept
-from epochline.callbacks.measure import learning_rates, metric_directions, scalar, scalars
+from epochline.callbacks.measure import (
+    has_optimizer_state,
+    iterations,
+    learning_rates,
+    metric_directions,
+    scalar,
+    scalars,
+)
 from epochline.callbacks.probes import has_batch_hook, insert_probes, overrides
+from epochline.callbacks.traps import Traps
 from epochline.callbacks.verdicts import Look, Situation, explain, look, rate_changes
 from epochline.errors import RunBusyError
 from epochline.events import (
@@ -114,6 +122,7 @@ class Fit:
         self.session = Session(run_dir)
         self.catalog = Catalog(())
         self.callbacks = insert_probes(callback_list, self)
+        self._traps = Traps(self.session)
         self.directions: dict[str, Mode] = {}
         self.continued = False
         self._parts: list[Part] = []
@@ -179,14 +188,9 @@ class Fit:
 
     def save_position(self) -> None:
         """Takes epoch, step and batch of the training over into the session."""
-        optimizer = getattr(self.model, "optimizer", None)
-        iterations = getattr(optimizer, "iterations", None)
+        step = iterations(self.model)
         self.session.batch = self._batches_before + self._batches_now
-        self.session.step = (
-            self.session.batch
-            if iterations is None
-            else int(keras.ops.convert_to_numpy(iterations))
-        )
+        self.session.step = self.session.batch if step is None else step
 
     def _begin_hook(self, hook: str, epoch: int | None, logs: Mapping[str, Any]) -> None:
         if hook == "on_train_begin":
@@ -234,8 +238,11 @@ class Fit:
                 self._between_hooks(self._before, now)
             else:
                 after = now.of(callback, at)
-                self._decided(callback, explain(callback, index, at, self._before, after))
+                decisions = explain(callback, index, at, self._before, after)
+                self._decided(callback, decisions)
+                self._traps.behind(callback, at, self._before, after, decisions)
         following = self.callbacks[index + 1] if index + 1 < len(self.callbacks) else None
+        self._traps.ahead(following, at)
         self._before = now.of(following, at)
 
     def _between_hooks(self, before: Look, now: Look) -> None:
@@ -306,6 +313,7 @@ class Fit:
                 digest=kept.digest,
                 metrics=kept.metrics,
                 reason=SaveReason.BEST if better else SaveReason.SCHEDULED,
+                has_optimizer=has_optimizer_state(self.model),
                 callback=decision.callback,
                 owned=False,
                 monitor=decision.monitor,

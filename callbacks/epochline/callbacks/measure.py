@@ -6,10 +6,19 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
+import numpy as np
 
 from epochline.events import Mode
 
-__all__ = ["learning_rates", "metric_directions", "scalar", "scalars"]
+__all__ = [
+    "has_optimizer_state",
+    "iterations",
+    "learning_rates",
+    "metric_directions",
+    "non_finite_weight",
+    "scalar",
+    "scalars",
+]
 
 
 def learning_rates(model: keras.Model) -> dict[str, float]:
@@ -24,6 +33,25 @@ def learning_rates(model: keras.Model) -> dict[str, float]:
         for name, item in pairs
         if hasattr(item, "learning_rate")
     }
+
+
+def iterations(model: keras.Model) -> int | None:
+    """Returns the optimizer updates done, None without an optimizer that counts them."""
+    count = getattr(getattr(model, "optimizer", None), "iterations", None)
+    return None if count is None else int(keras.ops.convert_to_numpy(count))
+
+
+def has_optimizer_state(model: keras.Model) -> bool:
+    """Returns whether a file saved now holds the optimizer's state."""
+    return bool(getattr(getattr(model, "optimizer", None), "built", False))
+
+
+def non_finite_weight(model: keras.Model) -> str | None:
+    """Returns the path of the first weight with NaN or infinities, None when all are finite."""
+    for variable in model.weights:
+        if not np.isfinite(np.sum(keras.ops.convert_to_numpy(variable), dtype="float64")):
+            return str(variable.path)
+    return None
 
 
 def scalar(value: object) -> float | None:

@@ -14,7 +14,12 @@ import keras
 
 from epochline.callbacks.catalog import Kept
 from epochline.callbacks.fit import Fit
-from epochline.callbacks.measure import metric_directions, scalars
+from epochline.callbacks.measure import (
+    has_optimizer_state,
+    metric_directions,
+    non_finite_weight,
+    scalars,
+)
 from epochline.callbacks.part import PartCallback
 from epochline.callbacks.serialize import file_image
 from epochline.events import (
@@ -254,6 +259,14 @@ class ModelCheckpoint(PartCallback):
         metrics: Mapping[str, float],
         why: Mapping[str, Any],
     ) -> None:
+        damaged = non_finite_weight(self.model)
+        if damaged is not None:
+            fit.session.notice(
+                "weights_not_finite",
+                f"The weights that were saved at epoch {epoch + 1} are not finite "
+                f"(first in {damaged!r}), whatever the loss says.",
+                "Go back to an earlier checkpoint, lower the learning rate, or clip the gradients.",
+            )
         identity = new_id()
         relative = fit.session.relative(path)
         try:
@@ -270,7 +283,7 @@ class ModelCheckpoint(PartCallback):
                 digest=written.digest,
                 metrics=metrics,
                 weights_kind=_weights_kind(fit),
-                has_optimizer=_has_optimizer(self.model),
+                has_optimizer=has_optimizer_state(self.model),
                 save_seconds=written.seconds,
                 callback=self.name,
                 **why,
@@ -417,11 +430,6 @@ def _five(value: float | None) -> str:
 def _split(name: str) -> tuple[str, str]:
     suffix = _WEIGHTS if name.endswith(_WEIGHTS) else Path(name).suffix
     return name.removesuffix(suffix), suffix
-
-
-def _has_optimizer(model: keras.Model) -> bool:
-    optimizer = getattr(model, "optimizer", None)
-    return bool(optimizer is not None and optimizer.built)
 
 
 def _weights_kind(fit: Fit) -> WeightsKind:

@@ -15,10 +15,10 @@ from typing import Any, Final
 
 import keras
 
-from epochline.callbacks.measure import learning_rates, scalar
+from epochline.callbacks.measure import iterations, learning_rates, scalar
 from epochline.events import Decision, Mode, Topic, Verdict
 
-__all__ = ["Look", "Situation", "explain", "look", "metric_mode", "rate_changes"]
+__all__ = ["Look", "Situation", "explain", "loaded", "look", "metric_mode", "rate_changes"]
 
 _FIELDS: Final = ("wait", "best", "best_epoch", "stopped_epoch", "cooldown_counter")
 _SAME_RATE: Final = 1e-12
@@ -40,12 +40,14 @@ class Look:
     Attributes:
         rates: Learning rate of each optimizer by name; the only one is called "".
         stopping: `model.stop_training`.
+        step: Optimizer updates done; None without an optimizer.
         state: The public counters of the callback, as far as it has them.
         file: Identity of the file that it would write, None when there is none.
     """
 
     rates: Mapping[str, float]
     stopping: bool
+    step: int | None = None
     state: Mapping[str, Any] = field(default_factory=dict)
     file: tuple[int, int, int] | None = None
 
@@ -61,7 +63,9 @@ class Look:
 
 def look(model: keras.Model) -> Look:
     """Returns what can be seen of `model` now."""
-    return Look(rates=learning_rates(model), stopping=bool(model.stop_training))
+    return Look(
+        rates=learning_rates(model), stopping=bool(model.stop_training), step=iterations(model)
+    )
 
 
 def metric_mode(callback: keras.callbacks.Callback) -> Mode | None:
@@ -107,7 +111,7 @@ def explain(
     told = {(decision.topic, decision.verdict) for decision in decisions}
     decisions.extend(
         effect
-        for effect in _effects(cause, before, after)
+        for effect in _effects(cause, at, before, after)
         if (effect.topic, effect.verdict) not in told
     )
     return decisions
@@ -136,14 +140,29 @@ def rate_changes(before: Look, after: Look) -> Iterator[tuple[str, float, float]
             yield name, old, rate
 
 
-def _effects(cause: _Cause, before: Look, after: Look) -> Iterator[Decision]:
-    """Whatever the callback is: did it change the learning rate, did it stop the training?"""
+def _effects(cause: _Cause, at: Situation, before: Look, after: Look) -> Iterator[Decision]:
+    """Whatever the callback is: did it load a state, change the learning rate, or stop?"""
+    if loaded(at, before, after):
+        yield cause.decides(
+            Topic.RESTORE, Verdict.RESTORED, detail=f"Step {before.step} → {after.step}."
+        )
     for name, old, new in rate_changes(before, after):
         yield cause.decides(
             Topic.LEARNING_RATE, Verdict.CHANGED, lr_before=old, lr_after=new, optimizer=name
         )
     if after.stopping and not before.stopping:
         yield cause.decides(Topic.STOP, Verdict.STOPPED)
+
+
+def loaded(at: Situation, before: Look, after: Look) -> bool:
+    """Returns whether the optimizer's step jumped as it does when a checkpoint is loaded.
+
+    A callback that trains on its own moves it forward; only before the first batch is that a
+    restore, too.
+    """
+    if before.step is None or after.step is None:
+        return False
+    return after.step < before.step or (at.hook == "on_train_begin" and after.step > before.step)
 
 
 def _monitored(callback: Any, at: Situation) -> dict[str, Any]:

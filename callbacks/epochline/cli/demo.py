@@ -118,10 +118,12 @@ def _choose_backend(wanted: str | None) -> None:
 
 
 def _import_keras(logdir: Path) -> None:
-    # Keras makes ~/.keras when it is imported.
-    os.environ.setdefault("KERAS_HOME", str(logdir.resolve() / ".keras"))
+    # Keras makes ~/.keras when it is imported, and matplotlib, which it imports, two caches.
+    home = logdir.resolve() / ".keras"
+    os.environ.setdefault("KERAS_HOME", str(home))
+    os.environ.setdefault("MPLCONFIGDIR", str(home / "matplotlib"))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with _standard_error_into(logdir / ".keras" / "import.log"):
+    with _standard_error_into(home / "import.log"):
         import keras  # noqa: F401 – imported for its backend; the functions below use it
 
 

@@ -56,21 +56,22 @@ class Choice:
 
 
 _C = TypeVar("_C", bound=CheckpointEntry)
+_C_co = TypeVar("_C_co", bound=CheckpointEntry, covariant=True)
 
 
-class Choosable(Protocol[_C]):
+class Choosable(Protocol[_C_co]):
     """What `choose` asks a run."""
 
     @property
-    def checkpoints(self) -> Sequence[_C]:
+    def checkpoints(self) -> Sequence[_C_co]:
         """All checkpoints, oldest first."""
         ...
 
-    def best(self, metric: str | None = None) -> _C:
+    def best(self, metric: str | None = None) -> _C_co:
         """The best restorable checkpoint by `metric`, by the monitor of the run when None."""
         ...
 
-    def latest(self) -> _C:
+    def latest(self) -> _C_co:
         """The newest restorable checkpoint."""
         ...
 

@@ -105,7 +105,7 @@ def _restore(
         raise CheckpointMismatchError(
             str(file), ["the model has no variables yet; call it on a batch, or model.build(shape)"]
         )
-    main = getattr(model, "optimizer", None)  # set by compile()
+    main: Any = getattr(model, "optimizer", None)  # set by compile()
     with_optimizer = optimizer and entry.has_optimizer and main is not None
     if with_optimizer and not main.built:
         # Keras would skip the state of an optimizer that has no variables yet.

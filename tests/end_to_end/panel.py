@@ -1,0 +1,254 @@
+"""The Checkpoints panel inside a real TensorBoard in a real Chromium, as somebody sees it.
+
+Knows how to open the panel and where its parts are, by roles and texts; nothing of what is shown.
+
+Invariant: whatever the browser reports as an error, and every request that leaves the server, is
+noted in `Watch.problems`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from playwright.sync_api import Browser, Frame, Locator, Page, Request, expect
+
+__all__ = ["CHROMIUM_ARGS", "Panel", "Watch", "find_chromium", "panel_url"]
+
+CHROMIUM_ARGS = [
+    "--no-sandbox",  # containers often run as root
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+LOAD_MS = 60_000
+
+_REPORT_VIOLATIONS = """
+document.addEventListener('securitypolicyviolation', (event) =>
+  console.error(`content security policy: ${event.violatedDirective} ${event.blockedURI}`));
+"""
+# The share of a plot's columns that hold a colour. An edge is a mixture, hence the tolerance.
+_COLUMNS_OF_COLOUR = """
+(plot, [red, green, blue]) => {
+  const canvas = plot.querySelector('canvas');
+  const { width, height } = canvas;
+  const { data } = canvas.getContext('2d').getImageData(0, 0, width, height);
+  const near = (a, b) => Math.abs(a - b) < 24;
+  const columns = new Set();
+  for (let i = 0; i < data.length; i += 4) {
+    if (data[i + 3] > 200 && near(data[i], red) && near(data[i + 1], green)
+        && near(data[i + 2], blue)) columns.add((i / 4) % width);
+  }
+  return columns.size / width;
+}
+"""
+_TABLE = """
+(grid) => {
+  const text = (cell) => cell.innerText.trim();
+  const headings = [...grid.querySelectorAll('[role=columnheader]')].map(text);
+  const rows = [...grid.querySelectorAll('[role=row]:has([role=gridcell])')];
+  return rows.map((row) => Object.fromEntries(
+    [...row.querySelectorAll('[role=gridcell]')].map((cell, i) => [headings[i], text(cell)])));
+}
+"""
+
+
+def find_chromium() -> str | None:
+    """Returns the path of a Chromium: `$CHROMIUM`, the system's, or Playwright's own."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+    return found or _playwrights_own()
+
+
+def _playwrights_own() -> str | None:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        path = playwright.chromium.executable_path
+    return path if Path(path).is_file() else None
+
+
+def panel_url(server: str, runs: Collection[str] = (), **link: str) -> str:
+    """Returns the address of the panel.
+
+    Args:
+        server: Where TensorBoard is, with a slash at the end.
+        runs: The runs to show; all when empty.
+        link: Further values of the link, see `frontend/src/model/deep-link.ts`.
+    """
+    values = {"runs": json.dumps(["show", *runs])} if runs else {}
+    tokens = [f"p.epochline.{name}={quote(value)}" for name, value in (values | link).items()]
+    return f"{server}#{'&'.join(['epochline', *tokens])}"
+
+
+class Watch:
+    """Notes what must not happen in a page.
+
+    Args:
+        page: The page, before it is opened.
+        server: Where TensorBoard is; requests to anywhere else are problems.
+    """
+
+    def __init__(self, page: Page, server: str) -> None:
+        self.problems: list[str] = []
+        self.requests: list[str] = []
+        self._server = server
+        # TensorBoard asks for its fonts with absolute paths, which do not exist behind a prefix.
+        origin = "{0.scheme}://{0.netloc}".format(urlsplit(server))
+        self._allowed = [re.compile(re.escape(f"{origin}/font-roboto/"))]
+        page.add_init_script(_REPORT_VIOLATIONS)
+        page.on("pageerror", lambda error: self._note(f"page error: {error}"))
+        page.on("dialog", lambda dialog: (self._note(f"dialog: {dialog.message}"), dialog.accept()))
+        page.on("request", self._sent)
+        page.on(
+            "console",
+            lambda message: (
+                message.type == "error"
+                and self._note(f"console: {message.text} ({message.location['url']})")
+            ),
+        )
+
+    def allow(self, pattern: str) -> None:
+        """Lets problems happen that match `pattern`, because the test provokes them."""
+        self._allowed.append(re.compile(pattern))
+
+    def _sent(self, request: Request) -> None:
+        self.requests.append(request.url)
+        if not request.url.startswith((self._server, "data:", "blob:")):
+            self._note(f"request to elsewhere: {request.url}")
+
+    def _note(self, problem: str) -> None:
+        if not any(pattern.search(problem) for pattern in self._allowed):
+            self.problems.append(problem)
+
+
+class Panel:
+    """The panel in a page of its own.
+
+    Args:
+        browser: Where the page is opened.
+        server: Where TensorBoard is.
+        width: Of the window in px.
+        height: Of the window in px.
+    """
+
+    def __init__(self, browser: Browser, server: str, width: int = 1440, height: int = 900) -> None:
+        self.server = server
+        self.context = browser.new_context(viewport={"width": width, "height": height})
+        self.page = self.context.new_page()
+        self.watch = Watch(self.page, server)
+
+    def open(self, runs: Collection[str] = (), **link: str) -> None:
+        """Opens the panel and returns when it is drawn; `link` as in `panel_url`."""
+        self.page.goto(panel_url(self.server, runs, **link))
+        self.wait()
+
+    def wait(self) -> None:
+        """Returns when the panel is drawn."""
+        expect(self.page.locator('iframe[title="Checkpoints"]')).to_be_visible(timeout=LOAD_MS)
+        headings = self.frame.get_by_role("heading", level=1)
+        expect(headings).to_have_count(1, timeout=LOAD_MS)
+
+    @property
+    def frame(self) -> Frame:
+        """The panel's own page inside of TensorBoard's."""
+        frame = self.page.query_selector('iframe[title="Checkpoints"]')
+        content = frame.content_frame() if frame else None
+        assert content is not None, "the panel is not open"
+        return content
+
+    @property
+    def grid(self) -> Locator:
+        """The table of checkpoints."""
+        return self.frame.get_by_role("grid")
+
+    @property
+    def details(self) -> Locator:
+        """The pane of what is selected."""
+        return self.frame.get_by_role("complementary")
+
+    @property
+    def chart(self) -> Locator:
+        """The chart of the metric."""
+        return self.frame.get_by_role("img", name=re.compile("of \\d+ runs?\\. "))
+
+    @property
+    def lanes(self) -> Locator:
+        """The plot with a lane per run."""
+        return self.frame.get_by_role("img", name=re.compile("one lane per run"))
+
+    @property
+    def learning_rates(self) -> Locator:
+        """The chart of the learning rate."""
+        return self.frame.get_by_role("img", name=re.compile("^Learning rate"))
+
+    def run_box(self, run: str) -> Locator:
+        """The checkbox of a run in the list."""
+        return self.frame.get_by_role("checkbox", name=run, exact=True)
+
+    def row(self, epoch: int) -> Locator:
+        """The rows of an epoch, counted from one."""
+        cell = self.frame.get_by_role("gridcell", name=str(epoch), exact=True)
+        return self.grid.get_by_role("row").filter(has=cell)
+
+    def expect_rows(self, count: int, timeout_ms: float | None = None) -> None:
+        """Waits until the table has so many checkpoints."""
+        expect(self.grid).to_have_attribute("aria-rowcount", str(count + 1), timeout=timeout_ms)
+
+    def table(self) -> list[dict[str, str]]:
+        """The rows in view from the top, each as text by heading."""
+        rows: list[dict[str, str]] = self.grid.evaluate(_TABLE)
+        return rows
+
+    def column(self, heading: str) -> list[str]:
+        """The texts of a column, from the top."""
+        return [row[heading] for row in self.table()]
+
+    def colour(self, run: str) -> list[int]:
+        """Red, green and blue of a run, as the list of runs shows it."""
+        found: str = (
+            self.run_box(run)
+            .locator("xpath=..")
+            .evaluate(
+                "label => [...label.querySelectorAll('span')]"
+                ".map((item) => getComputedStyle(item).backgroundColor)"
+                ".find((colour) => !colour.startsWith('rgba'))"
+            )
+        )
+        return [int(number) for number in re.findall(r"\d+", found)]
+
+    def share_of_columns(self, plot: Locator, colour: list[int]) -> float:
+        """How much of the width of a plot is drawn on in a colour, from 0 to 1."""
+        share: float = plot.evaluate(_COLUMNS_OF_COLOUR, colour)
+        return share
+
+    def picture(self, plot: Locator) -> str:
+        """What is drawn in a plot; equal for equal pictures."""
+        data: str = plot.evaluate("plot => plot.querySelector('canvas').toDataURL()")
+        return data
+
+    def point_at_row(self, plot: Locator, row: Locator) -> tuple[float, float]:
+        """Points at a row; returns where the ring around its marker in a plot is in the page."""
+        row.hover()
+        ring = plot.locator(".plot-ring")
+        expect(ring).to_be_visible()
+        box = ring.bounding_box()
+        assert box is not None
+        return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+    def link(self) -> dict[str, str]:
+        """What the page's address says of the panel's view."""
+        found: dict[str, Any] = self.page.evaluate(
+            "Object.fromEntries([...new URLSearchParams(location.hash.slice(1))])"
+        )
+        prefix = "p.epochline."
+        return {k.removeprefix(prefix): v for k, v in found.items() if k.startswith(prefix)}
