@@ -3,7 +3,8 @@
 The reading side: runs, checkpoints, restore, retention policies. The training side is
 `epochline.callbacks`, which imports Keras and is therefore imported by name.
 
-Importing this package is quick: what a name needs is imported when the name is first used.
+Importing this package is quick: what a name needs is imported when the name is first used. Only
+`record`, for training loops without `fit`, needs Keras.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from epochline.callbacks.recorder import record
     from epochline.errors import (
         CheckpointCorruptError,
         CheckpointMismatchError,
@@ -49,9 +51,11 @@ __all__ = [
     "RunNotFoundError",
     "find_runs",
     "open_run",
+    "record",
 ]
 
 _HOMES = {
+    "callbacks.recorder": ("record",),
     "reader": ("find_runs",),
     "restore": ("RestoreResult",),
     "retention": ("AnyOf", "KeepAll", "KeepBest", "KeepEvery", "KeepLast", "RetentionPolicy"),

@@ -86,10 +86,9 @@ def size(bytes_: int | None) -> str:
 
 def why_saved(event: CheckpointSaved) -> str:
     """Returns why a checkpoint was saved."""
+    saved = "Saved as scheduled" if event.reason is SaveReason.SCHEDULED else "Saved on request"
     if event.monitor is None or event.observed is None:
-        return (
-            "Saved as scheduled." if event.reason is SaveReason.SCHEDULED else "Saved on request."
-        )
+        return f"{saved}."
     observed = f"{event.monitor} {number(event.observed, event.best)}"
     if event.reason is SaveReason.BEST:
         if event.best is None:
@@ -97,11 +96,9 @@ def why_saved(event: CheckpointSaved) -> str:
         sign = ">" if event.mode is Mode.MAX else "<"
         return f"Saved: {observed} {sign} {_best(event.best, event.observed, event.best_epoch)}."
     if event.best is None:
-        return f"Saved as scheduled, with {observed}."
-    return (
-        f"Saved as scheduled; {observed} is not better than "
-        f"{_best(event.best, event.observed, event.best_epoch)}."
-    )
+        return f"{saved}, with {observed}."
+    best = _best(event.best, event.observed, event.best_epoch)
+    return f"{saved}; {observed} is not better than {best}."
 
 
 def why_pruned(event: CheckpointPruned) -> str:
@@ -168,7 +165,7 @@ def _learning_rate(d: Decision) -> str:
         case Verdict.CHANGED:
             change = f"learning rate {rate(d.lr_before)} → {rate(d.lr_after)}"
             if d.monitor is None:
-                return f"{who}: {change}."
+                return f"{who}: {change}. {d.detail}".strip()
             return (
                 f"{who}: {d.monitor} not better than {number(d.best, d.observed)}"
                 f"{_by(d.min_delta)} for {_epochs(d.wait)}; {change}; cooldown {d.cooldown or 0}."

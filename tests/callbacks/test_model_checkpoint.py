@@ -239,6 +239,8 @@ def test_metric_that_does_not_exist_is_told_once_with_those_that_do(
         ({"filepath": "a.keras", "save_freq": 0}, "save_freq=0"),
         ({"filepath": "a.keras", "save_freq": "batch"}, "save_freq='batch'"),
         ({"filepath": "a.keras", "keep": 3}, "keep=3"),
+        ({"filepath": "{val_loss:02d}.keras"}, "filepath='{val_loss:02d}.keras'"),
+        ({"filepath": "{}.keras"}, "filepath='{}.keras'"),
     ],
 )
 def test_bad_argument_is_refused_with_the_accepted_values(

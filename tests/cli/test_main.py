@@ -123,6 +123,22 @@ def _in_a_terminal(*arguments: str | Path, **environment: str) -> str:
     return printed.decode()
 
 
+@pytest.mark.parametrize("columns", ["80", "110", "200"])
+def test_checkpoints_have_one_line_each_on_a_terminal(pima: Path, columns: str) -> None:
+    """What does not fit is left out, not squeezed."""
+    printed = _in_a_terminal("ls", pima, NO_COLOR="1", COLUMNS=columns)
+    lines = [line for line in printed.splitlines() if " saved " in line]
+    assert len(lines) == 4
+    assert all(len(line.rstrip()) <= int(columns) for line in lines)
+    assert all(("epoch-000" in line) is (columns != "80") for line in lines)
+
+
+def test_what_is_to_be_copied_is_never_broken(pima: Path) -> None:
+    """A terminal may wrap it, but there is no line break in it."""
+    printed = _in_a_terminal("show", f"{pima}@best", NO_COLOR="1", COLUMNS="40")
+    assert f"epochline restore {pima}@0004c0ffee000000 --to epoch-0004.weights.h5" in printed
+
+
 def test_colours_on_a_terminal_unless_no_color(pima: Path) -> None:
     """`NO_COLOR` is respected."""
     assert "\x1b[3" in _in_a_terminal("ls", pima)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from epochline.events import (
     CheckpointFailed,
     Decision,
@@ -103,6 +105,14 @@ def test_save_told_by_its_callback_and_by_the_file_is_one_line(
     recorded.put(0, verdict, recorded.saved(0, b"x", {"loss": 1.0}))
     recorded.put(1, verdict)
     assert command("why", tmp_path, "--all").out.count("saved") == 3  # twice, once in a sentence
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_every_verdict_has_a_word(command: Command, tmp_path: Path, verdict: Verdict) -> None:
+    """A verdict that is added without one is found here, not by a user."""
+    Recorded(tmp_path).put(0, Decision(callback="Cause", topic=Topic.STOP, verdict=verdict))
+    outcome = command("why", tmp_path, "1")
+    assert (outcome.status, len(outcome.out.splitlines())) == (0, 3)
 
 
 def test_json_has_the_documented_keys(command: Command, pima: Path) -> None:

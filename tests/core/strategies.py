@@ -5,14 +5,15 @@ from __future__ import annotations
 import types
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from hypothesis import strategies as st
 
 from epochline.events import Event, Record
 
-__all__ = ["events", "records"]
+__all__ = ["events", "events_of", "records"]
 
+_E = TypeVar("_E", bound=Event)
 _INT64 = st.integers(-(2**63), 2**63 - 1)
 _PLAIN: dict[Any, st.SearchStrategy[Any]] = {
     str: st.text(max_size=30),
@@ -36,12 +37,13 @@ def _of_type(hint: Any) -> st.SearchStrategy[Any]:
     return st.sampled_from(list(hint))
 
 
-def _events_of(kind: type[Event]) -> st.SearchStrategy[Event]:
+def events_of(kind: type[_E]) -> st.SearchStrategy[_E]:
+    """Returns a strategy for events of one kind."""
     hints = get_type_hints(kind)
     return st.builds(kind, **{spec.name: _of_type(hints[spec.name]) for spec in fields(kind)})
 
 
-events: st.SearchStrategy[Event] = st.one_of(*map(_events_of, get_args(Event)))
+events: st.SearchStrategy[Event] = st.one_of(*map(events_of, get_args(Event)))
 records: st.SearchStrategy[Record] = st.builds(
     Record,
     session=st.text("0123456789abcdef", min_size=16, max_size=16),

@@ -22,7 +22,7 @@ from epochline.events import (
     Verdict,
 )
 from epochline.sentences import describe, number, rate, session_end, size, why_pruned, why_saved
-from tests.core.strategies import events
+from tests.core.strategies import events_of
 
 STOP = {"callback": "EarlyStopping", "topic": Topic.STOP, "monitor": "val_loss", "mode": Mode.MIN}
 RATE = {
@@ -94,10 +94,9 @@ def test_decision_in_one_sentence(values: dict[str, Any], sentence: str) -> None
     assert describe(Decision(**values)) == sentence
 
 
-@given(events.filter(lambda event: isinstance(event, Decision)))
-def test_any_decision_has_a_sentence(decision: Event) -> None:
+@given(events_of(Decision))
+def test_any_decision_has_a_sentence(decision: Decision) -> None:
     """No combination of verdict and missing numbers raises or is empty."""
-    assert isinstance(decision, Decision)
     assert describe(decision).strip()
 
 

@@ -7,17 +7,21 @@ other.
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from tests.end_to_end import sample_logs
+from tests.end_to_end.panel import CHROMIUM_ARGS, Panel, find_chromium
 from tests.end_to_end.tensorboard import TensorBoard, Variant, start, stop, variants
+
+one_tensorboard = pytest.mark.parametrize("tensorboard", variants()[:1], indirect=True, ids=str)
+"""Runs a test with one variant of `tensorboard` only: for what no loader can change."""
 
 
 class StartTensorBoard(Protocol):
@@ -82,10 +86,7 @@ def tensorboard(
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """Path of a Chromium: `$CHROMIUM`, the system's, or Playwright's own."""
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
-    found = found or _playwrights_own()
-    if found:
+    if found := find_chromium():
         return found
     message = (
         "There is no Chromium for the browser tests. Get one with `python -m playwright install "
@@ -96,9 +97,34 @@ def chromium() -> str:
     pytest.skip(message)
 
 
-def _playwrights_own() -> str | None:
-    from playwright.sync_api import sync_playwright
-
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator[Browser]:
+    """The one browser of all tests."""
     with sync_playwright() as playwright:
-        path = playwright.chromium.executable_path
-    return path if Path(path).is_file() else None
+        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def new_panel(browser: Browser) -> Iterator[Callable[[TensorBoard], Panel]]:
+    """A function that makes a page for the panel of any TensorBoard.
+
+    What the browser reports as an error while the test runs makes it fail.
+    """
+    panels: list[Panel] = []
+
+    def make(server: TensorBoard) -> Panel:
+        panels.append(Panel(browser, server.url))
+        return panels[-1]
+
+    yield make
+    for panel in panels:
+        panel.context.close()
+    assert [problem for panel in panels for problem in panel.watch.problems] == []
+
+
+@pytest.fixture
+def panel(new_panel: Callable[[TensorBoard], Panel], tensorboard: TensorBoard) -> Panel:
+    """A page for the panel of `tensorboard`, which the test opens."""
+    return new_panel(tensorboard)

@@ -137,13 +137,11 @@ class Panel:
     Args:
         browser: Where the page is opened.
         server: Where TensorBoard is.
-        width: Of the window in px.
-        height: Of the window in px.
     """
 
-    def __init__(self, browser: Browser, server: str, width: int = 1440, height: int = 900) -> None:
+    def __init__(self, browser: Browser, server: str) -> None:
         self.server = server
-        self.context = browser.new_context(viewport={"width": width, "height": height})
+        self.context = browser.new_context(viewport={"width": 1440, "height": 1000})
         self.page = self.context.new_page()
         self.watch = Watch(self.page, server)
 
@@ -175,6 +173,16 @@ class Panel:
     def details(self) -> Locator:
         """The pane of what is selected."""
         return self.frame.get_by_role("complementary")
+
+    @property
+    def charts(self) -> Locator:
+        """All charts; the arrow keys lead from mark to mark."""
+        return self.frame.get_by_role("application")
+
+    @property
+    def readout(self) -> Locator:
+        """The line above the charts: what is pointed at, in words."""
+        return self.frame.get_by_role("region", name="Charts").get_by_role("paragraph")
 
     @property
     def chart(self) -> Locator:
@@ -236,9 +244,21 @@ class Panel:
         data: str = plot.evaluate("plot => plot.querySelector('canvas').toDataURL()")
         return data
 
+    def expect_picture(self, plot: Locator, *, other_than: str) -> str:
+        """Waits until another picture is drawn in a plot; returns it."""
+        self.frame.wait_for_function(
+            "([plot, old]) => plot.querySelector('canvas').toDataURL() !== old",
+            arg=[plot.element_handle(), other_than],
+        )
+        return self.picture(plot)
+
     def point_at_row(self, plot: Locator, row: Locator) -> tuple[float, float]:
-        """Points at a row; returns where the ring around its marker in a plot is in the page."""
+        """Points at a row; returns where its marker in a plot is in the page."""
         row.hover()
+        return self.ring(plot)
+
+    def ring(self, plot: Locator) -> tuple[float, float]:
+        """Returns where in the page the ring is that a plot has around what is pointed at."""
         ring = plot.locator(".plot-ring")
         expect(ring).to_be_visible()
         box = ring.bounding_box()

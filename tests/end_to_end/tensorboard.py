@@ -6,6 +6,7 @@ Knows how to start one and talk to it; nothing of what it shows.
 from __future__ import annotations
 
 import contextlib
+import functools
 import http.client
 import json
 import os
@@ -125,6 +126,7 @@ class Variant:
         return self.loader if self.python == sys.executable else f"{self.loader}-plain"
 
 
+@functools.cache  # pytest keeps a server for as long as its parameter is the same object
 def variants() -> list[Variant]:
     """Returns what this machine has: both loaders, and an environment without TensorFlow.
 

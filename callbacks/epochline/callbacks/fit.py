@@ -31,6 +31,7 @@ from epochline.callbacks.measure import (
     scalars,
 )
 from epochline.callbacks.probes import has_batch_hook, insert_probes, overrides
+from epochline.callbacks.saving import Saver
 from epochline.callbacks.traps import Traps
 from epochline.callbacks.verdicts import Look, Situation, explain, look, rate_changes
 from epochline.errors import RunBusyError
@@ -107,7 +108,7 @@ class Fit:
     Attributes:
         run_dir: Run directory.
         session: Its session.
-        catalog: The checkpoints of the run; empty before the session has begun.
+        saver: Saves checkpoints; knows those of the run once the session has begun.
         callbacks: The callbacks in the list given to `fit`, in order.
         directions: Which direction of each metric is better, as far as Keras knows; empty before
             the first epoch has ended.
@@ -120,7 +121,7 @@ class Fit:
     ) -> None:
         self.run_dir = Path(run_dir)
         self.session = Session(run_dir)
-        self.catalog = Catalog(())
+        self.saver = Saver(self.session, Catalog(()))
         self.callbacks = insert_probes(callback_list, self)
         self._traps = Traps(self.session)
         self.directions: dict[str, Mode] = {}
@@ -300,10 +301,10 @@ class Fit:
             owned=False,
         )
         events: list[Event] = []
-        replaced = self.catalog.at(path)
+        replaced = self.saver.catalog.at(path)
         if replaced is not None:
             events.append(CheckpointPruned(id=replaced.id, replaced_by=kept.id))
-        self.catalog.add(kept)
+        self.saver.catalog.add(kept)
         better = decision.observed is not None
         events.append(
             CheckpointSaved(
@@ -349,7 +350,7 @@ class Fit:
         # Not in on_train_begin: Keras tells the initial epoch only with the first epoch.
         self._started = True
         earlier = Run(self.run_dir)
-        self.catalog = Catalog(earlier.checkpoints)
+        self.saver.catalog = Catalog(earlier.checkpoints)
         model = self.model
         params = self._parts[0].params or {}
         origin = restored_from(model)

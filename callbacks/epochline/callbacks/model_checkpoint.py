@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections import defaultdict
 from collections.abc import Mapping
@@ -12,35 +11,16 @@ from typing import Any, Final
 
 import keras
 
-from epochline.callbacks.catalog import Kept
 from epochline.callbacks.fit import Fit
-from epochline.callbacks.measure import (
-    has_optimizer_state,
-    metric_directions,
-    non_finite_weight,
-    scalars,
-)
+from epochline.callbacks.measure import metric_directions, scalars
 from epochline.callbacks.part import PartCallback
-from epochline.callbacks.serialize import file_image
-from epochline.events import (
-    CheckpointFailed,
-    CheckpointPruned,
-    CheckpointSaved,
-    Decision,
-    Mode,
-    SaveReason,
-    Topic,
-    Verdict,
-    WeightsKind,
-)
+from epochline.events import Decision, Mode, SaveReason, Topic, Verdict, WeightsKind
 from epochline.monitor import infer_mode, is_improvement
 from epochline.retention import ModeOf, RetentionPolicy
-from epochline.session import new_id
-from epochline.store import CheckpointStore, Deletion, PendingFile, WrittenFile
+from epochline.store import CheckpointStore
 
 __all__ = ["ModelCheckpoint"]
 
-_log = logging.getLogger("epochline")
 _WEIGHTS: Final = ".weights.h5"
 _WHOLE_MODELS: Final = (".keras", ".h5")
 
@@ -154,6 +134,14 @@ class ModelCheckpoint(PartCallback):
             )
             raise ValueError(msg)
         _check_policy(self.keep)
+        try:
+            self.filepath.format_map(defaultdict(float, epoch=1, batch=1))
+        except (ValueError, IndexError, AttributeError) as error:
+            msg = (
+                f"ModelCheckpoint got filepath={self.filepath!r}, which cannot be filled in "
+                f"({error}). Use fields such as {{epoch:02d}} and {{val_loss:.2f}}."
+            )
+            raise ValueError(msg) from error
 
     def default_run_dir(self) -> str:
         """Returns the directory of the files, above every part that is filled in."""
@@ -174,7 +162,7 @@ class ModelCheckpoint(PartCallback):
     def session_started(self, fit: Fit) -> None:
         """Tidies up behind killed writers; remembers the best of the sessions it continues."""
         CheckpointStore(Path(self.filepath).parent).remove_leftovers()
-        earlier = fit.catalog.best(self.monitor, self._mode(fit)) if fit.continued else None
+        earlier = fit.saver.catalog.best(self.monitor, self._mode(fit)) if fit.continued else None
         if earlier is not None and is_improvement(
             earlier.metrics[self.monitor], self.best, self._mode(fit)
         ):
@@ -244,117 +232,25 @@ class ModelCheckpoint(PartCallback):
         else:
             self._print(f"\nEpoch {epoch + 1}: saving model to {path}")
         reason = SaveReason.BEST if better else SaveReason.SCHEDULED
-        self._save(fit, epoch, path, metrics, {"reason": reason, **judged})
+        saved = fit.saver.save(
+            self.model,
+            path,
+            metrics,
+            overwrite=self.overwrite,
+            reason=reason,
+            weights_kind=_weights_kind(fit),
+            callback=self.name,
+            **judged,
+        )
+        if saved is not None:
+            self._print(f"\nEpoch {epoch + 1}: finished saving model to {path}")
+            if self.keep is not None:
+                fit.saver.prune(self.keep, self._mode_of(fit))
 
     @property
     def name(self) -> str:
         """Name under which its decisions are recorded."""
         return type(self).__name__
-
-    def _save(
-        self,
-        fit: Fit,
-        epoch: int,
-        path: Path,
-        metrics: Mapping[str, float],
-        why: Mapping[str, Any],
-    ) -> None:
-        damaged = non_finite_weight(self.model)
-        if damaged is not None:
-            fit.session.notice(
-                "weights_not_finite",
-                f"The weights that were saved at epoch {epoch + 1} are not finite "
-                f"(first in {damaged!r}), whatever the loss says.",
-                "Go back to an earlier checkpoint, lower the learning rate, or clip the gradients.",
-            )
-        identity = new_id()
-        relative = fit.session.relative(path)
-        try:
-            image = file_image(self.model, path.name)
-            written = self._write(fit, path, relative, identity, image)
-        except Exception as error:  # noqa: BLE001 – whatever went wrong, training must go on
-            self._failed(fit, identity, relative, metrics, error)
-            return
-        fit.session.record(
-            CheckpointSaved(
-                id=identity,
-                path=relative,
-                size_bytes=written.size_bytes,
-                digest=written.digest,
-                metrics=metrics,
-                weights_kind=_weights_kind(fit),
-                has_optimizer=has_optimizer_state(self.model),
-                save_seconds=written.seconds,
-                callback=self.name,
-                **why,
-            )
-        )
-        fit.catalog.add(
-            Kept(
-                id=identity,
-                epoch=epoch,
-                wall_time=fit.session.last_wall_time,
-                metrics=metrics,
-                path=relative,
-                size_bytes=written.size_bytes,
-                digest=written.digest,
-                owned=True,
-            )
-        )
-        self._print(f"\nEpoch {epoch + 1}: finished saving model to {path}")
-        self._prune(fit)
-
-    def _write(
-        self, fit: Fit, path: Path, relative: str, identity: str, image: bytes | memoryview
-    ) -> WrittenFile:
-        with PendingFile(path, replace=self.overwrite, size_bytes=len(image)) as pending:
-            pending.write(image)
-            replaced = fit.catalog.at(relative)
-            if replaced is not None:
-                # Said before the name changes hands: were we killed in between, the list would else
-                # show the old checkpoint with the new one's weights.
-                fit.session.record(CheckpointPruned(id=replaced.id, replaced_by=identity))
-            return pending.publish()
-
-    def _failed(
-        self,
-        fit: Fit,
-        identity: str,
-        relative: str,
-        metrics: Mapping[str, float],
-        error: Exception,
-    ) -> None:
-        message = f"{type(error).__name__}: {error}"
-        _log.error("Epochline could not save %s. Training goes on. %s", relative, message)
-        fit.session.record(
-            CheckpointFailed(
-                id=identity,
-                path=relative,
-                message=message if message.endswith(".") else message + ".",
-                errno=error.errno if isinstance(error, OSError) else None,
-                metrics=metrics,
-            )
-        )
-
-    def _prune(self, fit: Fit) -> None:
-        if self.keep is None:
-            return
-        store = CheckpointStore(fit.run_dir)
-        for item in fit.catalog.surplus(self.keep, self._mode_of(fit)):
-            try:
-                done = store.delete(item.path, size_bytes=item.size_bytes, digest=item.digest)
-            except OSError as error:
-                fit.session.notice(
-                    "prune_failed",
-                    f"{item.path} could not be deleted: {error.strerror or error}.",
-                    "It is kept; delete it by hand if the disk fills.",
-                )
-                continue
-            fit.catalog.remove(item)
-            if done is Deletion.DELETED:
-                fit.session.record(
-                    CheckpointPruned(id=item.id, policy=str(self.keep), freed_bytes=item.size_bytes)
-                )
 
     def _mode_of(self, fit: Fit) -> ModeOf:
         return lambda metric: (

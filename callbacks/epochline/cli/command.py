@@ -20,9 +20,20 @@ class CommandError(EpochlineError, ValueError):
 class Command(Protocol):
     """A module of this package that is a command."""
 
-    NAME: str
-    HELP: str
-    DESCRIPTION: str
+    @property
+    def NAME(self) -> str:  # noqa: N802 – a constant of the module
+        """What it is called by."""
+        ...
+
+    @property
+    def HELP(self) -> str:  # noqa: N802 – a constant of the module
+        """What it does, in a few words."""
+        ...
+
+    @property
+    def DESCRIPTION(self) -> str:  # noqa: N802 – a constant of the module
+        """What it does, whole."""
+        ...
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declares the arguments."""

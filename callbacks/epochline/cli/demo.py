@@ -22,7 +22,7 @@ import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from epochline.cli.command import CommandError
-from epochline.cli.output import console, emit, styled
+from epochline.cli.output import console, emit, styled, verbatim
 from epochline.cli.tensorboard import choose_port, serve
 from epochline.run import Run, open_run
 from epochline.sentences import number, rate
@@ -289,12 +289,12 @@ def _next_steps(logdir: Path) -> None:
     emit(
         "",
         styled("Try next", "bold"),
-        styled(f"  epochline ls {logdir}"),
-        styled(f"  epochline why {logdir / 'plateau'}"),
-        styled(f"  epochline plot {logdir / 'plateau'} -o plateau.png"),
+        verbatim(f"  epochline ls {logdir}"),
+        verbatim(f"  epochline why {logdir / 'plateau'}"),
+        verbatim(f"  epochline plot {logdir / 'plateau'} -o plateau.png"),
         styled(
             f"  epochline restore {logdir / 'plateau'} --best val_accuracy --to best.weights.h5"
         ),
-        styled(f"  tensorboard --logdir {logdir}"),
+        verbatim(f"  tensorboard --logdir {logdir}"),
         "",
     )

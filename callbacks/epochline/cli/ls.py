@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from epochline.cli.command import add_json, add_logdir, open_runs
-from epochline.cli.output import ago, emit, emit_json, styled, table
+from epochline.cli.output import ago, console, emit, emit_json, styled, table
 from epochline.cli.values import checkpoint_value, run_value
 from epochline.errors import CheckpointNotFoundError
 from epochline.run import Checkpoint, Run
@@ -28,7 +28,9 @@ best, checkpoints: [CHECKPOINT]}]}; `best` is an id or null. CHECKPOINT is {id, 
 printed_epoch, step, batch, wall_time, status, reason, why, path, size_bytes, digest, weights_kind,
 has_optimizer, save_seconds, callback, metrics}."""
 
-_METRICS_SHOWN: Final = 4
+# What fits into a terminal of how many columns; a pipe gets all of it.
+_METRICS_SHOWN: Final = ((120, 4), (0, 2))
+_FILES_FROM: Final = 110
 _STATE_STYLE: Final = {RunState.RUNNING: "green", RunState.UNKNOWN: "yellow"}
 _STATUS_STYLE: Final = {
     Status.PRUNED: "dim",
@@ -102,19 +104,25 @@ def _blocks(name: str, run: Run, *, everything: bool) -> list[Text | Table]:
 
 
 def _table(run: Run, shown: list[Checkpoint]) -> Table:
-    metrics = _metrics(run)
+    width = console().width
+    metrics = _metrics(run)[: next(count for least, count in _METRICS_SHOWN if width >= least)]
     best = _best(run)
     columns = [("", False), ("epoch", True), ("step", True)]
     columns += [(name, True) for name in metrics]
-    columns += [("size", True), ("status", False), ("id", False), ("file", False)]
-    return table(columns, [_row(item, metrics, is_best=item == best) for item in shown])
+    columns += [("size", True), ("status", False), ("id", False)]
+    rows = [_row(item, metrics, is_best=item == best) for item in shown]
+    if width >= _FILES_FROM:
+        columns.append(("file", False))
+        for row, item in zip(rows, shown, strict=True):
+            row.append(item.path)
+    return table(columns, rows)
 
 
 def _metrics(run: Run) -> list[str]:
     names = [name for name in run.metric_names if not name.startswith("learning_rate")]
     # What the checkpoints are ranked by first, then what was not trained on.
     names.sort(key=lambda name: (name != run.monitor, not name.startswith("val_")))
-    return names[:_METRICS_SHOWN]
+    return names
 
 
 def _row(item: Checkpoint, metrics: list[str], *, is_best: bool) -> list[str | Text]:
@@ -126,5 +134,4 @@ def _row(item: Checkpoint, metrics: list[str], *, is_best: bool) -> list[str | T
         size(item.size_bytes) if item.size_bytes is not None else "",
         styled(item.status, _STATUS_STYLE.get(item.status, "")),
         item.id[:8],
-        item.path,
     ]

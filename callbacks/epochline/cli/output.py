@@ -18,7 +18,17 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["ago", "clean", "console", "emit", "emit_json", "plain_number", "styled", "table"]
+__all__ = [
+    "ago",
+    "clean",
+    "console",
+    "emit",
+    "emit_json",
+    "plain_number",
+    "styled",
+    "table",
+    "verbatim",
+]
 
 _UNCUT: Final = 100_000
 _AGES: Final = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"))
@@ -36,7 +46,7 @@ def emit(*items: RenderableType) -> None:
     out = console()
     if out.is_terminal:
         for item in items:
-            out.print(item)
+            out.print(item, crop=False)
         return
     with out.capture() as captured:
         for item in items:
@@ -79,20 +89,24 @@ def styled(text: str, style: str = "") -> Text:
     return Text(clean(text), style=style)
 
 
+def verbatim(text: str) -> Text:
+    """Returns cleaned text for copying: a terminal may wrap it, but no line break is put in."""
+    return Text(clean(text), no_wrap=True, overflow="ignore")
+
+
 def table(columns: Sequence[tuple[str, bool]], rows: Iterable[Sequence[str | Text]]) -> Table:
-    """Returns a table.
+    """Returns a table; where it is too wide for the terminal, its last column is wrapped.
 
     Args:
-        columns: Heading of each column, and whether it holds numbers (right-aligned, never
-            wrapped).
+        columns: Heading of each column, and whether it holds numbers.
         rows: The cells.
     """
     result = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for heading, numeric in columns:
+    for place, (heading, numeric) in enumerate(columns, start=1):
         result.add_column(
             styled(heading),
             justify="right" if numeric else "left",
-            no_wrap=numeric,
+            no_wrap=place < len(columns),
             overflow="fold",
         )
     for row in rows:

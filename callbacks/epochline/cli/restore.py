@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from epochline.cli.command import CommandError, add_json, run_at
-from epochline.cli.output import emit, emit_json, styled
+from epochline.cli.output import emit, emit_json, styled, verbatim
 from epochline.cli.values import checkpoint_value
 from epochline.restore import Choice, ChoiceBy, choose, parse_choice, parse_reference
 from epochline.run import Checkpoint
@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
             f"Restored epoch {item.epoch + 1} of {item.run_dir.name} to {copy} "
             f"({size(item.size_bytes)}, digest verified)."
         ),
-        styled(f"Load it: model.load_weights({str(copy)!r})"),
+        verbatim(f"Load it: model.load_weights({str(copy)!r})"),
     )
     return 0
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.table import Table
 
 from epochline.cli.command import CommandError, add_json, run_at
-from epochline.cli.output import emit, emit_json, styled, table
+from epochline.cli.output import emit, emit_json, styled, table, verbatim
 from epochline.cli.values import checkpoint_value, decision_value
 from epochline.errors import CheckpointNotFoundError, RunNotFoundError
 from epochline.reader import find_runs
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         emit("", styled("Decided in this epoch", "bold"))
         emit(*(styled(decision.sentence) for decision in decisions))
     if item.restorable:
-        emit("", styled("Load it", "bold"), *(styled(text) for text in snippets(item).values()))
+        emit("", styled("Load it", "bold"), *(verbatim(text) for text in snippets(item).values()))
     return 0
 
 

@@ -42,6 +42,7 @@ _WORDS: Final = {
     Verdict.WARMING_UP: "warm-up",
     Verdict.STOPPED: "stopped",
     Verdict.WEIGHTS_RESTORED: "restored",
+    Verdict.RESTORED: "restored",
     Verdict.METRIC_MISSING: "no metric",
 }
 _STYLES: Final = {

@@ -105,7 +105,7 @@ def _restore(
         raise CheckpointMismatchError(
             str(file), ["the model has no variables yet; call it on a batch, or model.build(shape)"]
         )
-    main: Any = getattr(model, "optimizer", None)  # set by compile()
+    main = _main_optimizer(model)
     with_optimizer = optimizer and entry.has_optimizer and main is not None
     if with_optimizer and not main.built:
         # Keras would skip the state of an optimizer that has no variables yet.
@@ -174,6 +174,10 @@ def _values(variables: Iterable[Any]) -> list[tuple[Any, np.ndarray[Any, Any]]]:
 
 def _fingerprint(variable: Any) -> Fingerprint:
     return fingerprint(np.asarray(variable.numpy()))
+
+
+def _main_optimizer(model: Any) -> Any:
+    return getattr(model, "optimizer", None)  # set by compile()
 
 
 def _learning_rate(optimizer: Any) -> float | None:
