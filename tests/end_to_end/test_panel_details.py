@@ -1,4 +1,4 @@
-"""What the panel tells of one checkpoint or decision, and how marks, rows and details belong together."""
+"""What the panel tells of one checkpoint or decision; how marks, rows and details go together."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def test_pointing_at_a_row_rings_its_marker(panel: Panel) -> None:
 
 
 def test_keys_reach_every_mark_and_its_sentence(tensorboard: TensorBoard, panel: Panel) -> None:
-    """Checkpoints, learning-rate changes, early stop and restores can all be read with arrow keys."""
+    """Checkpoints, learning-rate changes, early stop and restores are all read with arrow keys."""
     checkpoints = tensorboard.get("timeline", run="pima").json["checkpoints"]["why"]
     sentences = {item["sentence"] for item in _decisions(tensorboard)} | set(checkpoints)
 

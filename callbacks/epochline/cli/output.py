@@ -46,7 +46,8 @@ def emit(*items: RenderableType) -> None:
     out = console()
     if out.is_terminal:
         for item in items:
-            out.print(item, crop=False)
+            copied = isinstance(item, Text) and bool(item.no_wrap)
+            out.print(item, soft_wrap=copied)
         return
     with out.capture() as captured:
         for item in items:

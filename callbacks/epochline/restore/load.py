@@ -106,7 +106,7 @@ def _restore(
             str(file), ["the model has no variables yet; call it on a batch, or model.build(shape)"]
         )
     main = _main_optimizer(model)
-    with_optimizer = optimizer and entry.has_optimizer and main is not None
+    with_optimizer = bool(optimizer and entry.has_optimizer and main)
     if with_optimizer and not main.built:
         # Keras would skip the state of an optimizer that has no variables yet.
         main.build(model.trainable_variables)
