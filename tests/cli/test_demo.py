@@ -68,7 +68,8 @@ def test_trains_two_runs_and_says_what_happened(tmp_path: Path, table: Path) -> 
         assert len(pairs) == 2
         assert all(recorded == again for recorded, again in pairs)
     assert "decisions recorded" in first.stdout
-    assert "epochline why logs/plateau" in first.stdout
+    assert "epochline why logs/plateau\n" in first.stdout
+    assert "epochline why logs/plateau-2\n" in second.stdout
     assert "epochline ls logs" in first.stdout
     assert first.stderr == ""
     assert not list(home.rglob("*"))

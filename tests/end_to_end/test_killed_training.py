@@ -46,14 +46,16 @@ def kill_one(process: subprocess.Popen[str], run_dir: Path, delay: float) -> Non
     process.stdin.write("\n")
     process.stdin.flush()
     deadline = time.monotonic() + 90
-    while sessions(run_dir) == before:
-        assert process.poll() is None, "the training ended before it was killed"
-        assert time.monotonic() < deadline, "the training did not save anything"
-        time.sleep(0.02)
-    time.sleep(delay)
-    process.kill()
-    process.wait(60)
-    process.stdin.close()
+    try:
+        while sessions(run_dir) == before:
+            assert process.poll() is None, "the training ended before it was killed"
+            assert time.monotonic() < deadline, "the training did not save anything"
+            time.sleep(0.02)
+        time.sleep(delay)
+    finally:
+        process.kill()
+        process.wait(60)
+        process.stdin.close()
 
 
 @pytest.mark.timeout(600)

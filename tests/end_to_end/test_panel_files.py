@@ -5,7 +5,11 @@ Every test has a run of its own.
 
 from __future__ import annotations
 
+import functools
 import re
+import threading
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -94,7 +98,7 @@ def test_restore_says_what_it_will_do_and_does_it_once(
 
     button.click()
     expect(dialog).to_have_accessible_name(f"Restore epoch 2 of “{run}” to a file?")
-    expect(dialog).to_contain_text(f"copy checkpoints/{file.name} (18 kB) into {run}/restored/")
+    expect(dialog).to_contain_text(f"copy checkpoints/{file.name} (19 kB) into {run}/restored/")
     expect(dialog).to_contain_text("overwrite nothing")
     expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
     panel.page.keyboard.press("Enter")
@@ -133,7 +137,7 @@ def test_refused_restore_says_why_and_how_else(
     dialog = panel.frame.get_by_role("dialog")
     dialog.get_by_role("button", name="Restore to file").click()
 
-    expect(dialog).to_contain_text(re.compile(f"{re.escape(file.name)}.*digest"))
+    expect(dialog).to_contain_text(re.compile(f"{re.escape(file.name)}.* is not what was saved"))
     code = dialog.get_by_role("region", name="CLI code")
     expect(code).to_contain_text(f"epochline restore {tensorboard.logdir / run}")
     dialog.get_by_role("button", name="Close").click()
@@ -141,15 +145,22 @@ def test_refused_restore_says_why_and_how_else(
     assert not list((tensorboard.logdir / run).glob("restored/*"))
 
 
-def test_restore_is_off_inside_of_a_foreign_page(
-    tensorboard: TensorBoard, panel: Panel, run: str
-) -> None:
-    """Where another site frames TensorBoard, a click may not be the user's: the button says so."""
-    stranger = tensorboard.url.replace("127.0.0.1", "localhost") + "stranger"
-    panel.watch.allow(re.escape(stranger))
+@pytest.fixture
+def stranger(tensorboard: TensorBoard, run: str, tmp_path: Path) -> Iterator[str]:
+    """Address of a page of another origin that shows TensorBoard in a frame."""
     address = panel_url(tensorboard.url, (run,))
-    body = f'<iframe id="tensorboard" width="1400" height="900" src="{address}"></iframe>'
-    panel.page.route(stranger, lambda route: route.fulfill(body=body, content_type="text/html"))
+    page = f'<iframe id="tensorboard" width="1400" height="900" src="{address}"></iframe>'
+    (tmp_path / "index.html").write_text(page)
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=tmp_path)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+def test_restore_is_off_inside_of_a_foreign_page(panel: Panel, stranger: str) -> None:
+    """Where another site frames TensorBoard, a click may not be the user's: the button says so."""
+    panel.watch.allow(re.escape(stranger))
 
     panel.page.goto(stranger)
     inside = panel.page.frame_locator("#tensorboard").frame_locator('iframe[title="Checkpoints"]')

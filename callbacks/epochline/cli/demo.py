@@ -97,11 +97,14 @@ def run(args: argparse.Namespace) -> int:
     port = None if args.no_serve else choose_port(args.port)
     _import_keras(logdir)
     emit(styled(f"Training on {table.name}: {len(table.x)} rows, {table.x.shape[1]} features."))
-    for name, build in (("plateau", _plateau), ("step-decay", _step_decay)):
-        directory = _free_directory(logdir, name)
+    runs = [
+        (_free_directory(logdir, "plateau"), _plateau),
+        (_free_directory(logdir, "step-decay"), _step_decay),
+    ]
+    for directory, build in runs:
         model = _train(directory, table, build, args.epochs)
         _report(open_run(directory), model, table)
-    _next_steps(logdir)
+    _next_steps(logdir, runs[0][0])
     return 0 if port is None else serve(logdir, port)
 
 
@@ -285,16 +288,14 @@ def _report(run: Run, model: Any, table: _Table) -> None:
     )
 
 
-def _next_steps(logdir: Path) -> None:
+def _next_steps(logdir: Path, run: Path) -> None:
     emit(
         "",
         styled("Try next", "bold"),
         verbatim(f"  epochline ls {logdir}"),
-        verbatim(f"  epochline why {logdir / 'plateau'}"),
-        verbatim(f"  epochline plot {logdir / 'plateau'} -o plateau.png"),
-        styled(
-            f"  epochline restore {logdir / 'plateau'} --best val_accuracy --to best.weights.h5"
-        ),
+        verbatim(f"  epochline why {run}"),
+        verbatim(f"  epochline plot {run} -o plateau.png"),
+        styled(f"  epochline restore {run} --best val_accuracy --to best.weights.h5"),
         verbatim(f"  tensorboard --logdir {logdir}"),
         "",
     )

@@ -61,9 +61,10 @@ export function checkpointShape(status: Status, best: boolean, monitorBest: bool
 }
 
 /** The shape of a decision that did something; null for those that have no mark of their own. */
-export function decisionShape({ topic, acted }: Decision): Shape | null {
+export function decisionShape({ topic, verdict, acted }: Decision): Shape | null {
   if (!acted) return null;
   if (topic === 'learning_rate') return 'triangle';
-  if (topic === 'stop') return 'square';
+  // Weights that come back after a stop share its place, where the stop must stay in reach.
+  if (topic === 'stop') return verdict === 'weights_restored' ? 'diamond' : 'square';
   return topic === 'restore' ? 'diamond' : null;
 }

@@ -127,4 +127,17 @@ describe('placing', () => {
     expect(hitMark(placed, 30, 0)?.mark.key).toBe('c');
     expect(hitMark(placed, 60, 0)).toBeNull();
   });
+
+  test('a stop stays in reach where the weights came back in the same moment', () => {
+    const run = shown({
+      decisions: decisions([
+        { epoch: 2, topic: 'stop', verdict: 'stopped', acted: true },
+        { epoch: 2, topic: 'stop', verdict: 'weights_restored', acted: true },
+      ]),
+    });
+    const marks = laneMarks([run], 'epoch').filter(({ target }) => target.kind === 'decision');
+    expect(marks.map(({ shape }) => shape)).toEqual(['square', 'diamond']);
+    const placed = place(marks);
+    expect(hitMark(placed, placed[0]?.left ?? 0, placed[0]?.top ?? 0)?.mark.shape).toBe('square');
+  });
 });

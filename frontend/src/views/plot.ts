@@ -74,6 +74,7 @@ export class Plot {
   readonly #events: PlotEvents;
   #content: PlotContent;
   #placed: readonly PlacedMark[] = [];
+  #ringed: Target | null = null;
   #downAt = Number.NaN;
 
   constructor(
@@ -117,6 +118,12 @@ export class Plot {
 
   /** Rings the target, or nothing. */
   highlight(target: Target | null): void {
+    this.#ringed = target;
+    this.#placeRing();
+  }
+
+  #placeRing(): void {
+    const target = this.#ringed;
     const at = target && this.#content.locate(targetKey(target), target);
     const left = at ? this.#chart.valToPos(at.x, 'x') : Number.NaN;
     const top = at ? this.#chart.valToPos(at.y, 'y') : Number.NaN;
@@ -168,7 +175,8 @@ export class Plot {
         },
       },
       hooks: {
-        draw: [() => this.#draw()],
+        // The ring lies over the canvas: it follows when the scales or the size change.
+        draw: [() => this.#draw(), () => this.#placeRing()],
         setCursor: [() => this.#moved()],
         setSelect: [() => this.#selected()],
       },
