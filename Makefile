@@ -6,6 +6,9 @@ BIN := $(VENV)/bin
 PLAIN := .venv-notf
 # What must be seen to work there: the core, the panel's side of TensorBoard, and TensorBoard itself.
 PLAIN_TESTS := tests/core tests/plugin tests/end_to_end/test_tensorboard_routes.py
+# One environment for each other backend, without TensorFlow. The exact torch is the one that was tried; on
+# Linux a later one may bring gigabytes of GPU libraries.
+BACKENDS := jax torch
 
 # TensorFlow has wheels for these versions of Python and no others.
 PYTHON_IS_SUITABLE := import sys, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
@@ -33,7 +36,7 @@ demo: $(VENV)/installed-demo ## Train a real model and open its checkpoints in T
 # ---- check --------------------------------------------------------------------------------------
 
 .PHONY: test
-test: lint types frontend-test python-test plain-test ## Everything below: what must pass before a merge
+test: lint types frontend-test python-test plain-test backend-test ## Everything below: what must pass before a merge
 	@echo "All checks passed."
 
 .PHONY: lint
@@ -61,6 +64,11 @@ python-test: $(VENV)/installed-test ## All Python tests, end-to-end ones include
 plain-test: $(PLAIN)/installed ## TensorBoard, panel and core once more, without Keras and TensorFlow
 	$(PLAIN)/bin/pytest -n $(WORKERS) $(PLAIN_TESTS) $(PYTEST_ARGS)
 
+.PHONY: backend-test $(BACKENDS:%=%-test)
+backend-test: $(BACKENDS:%=%-test) ## The callbacks on JAX and on PyTorch, without TensorFlow
+$(BACKENDS:%=%-test): %-test: .venv-%/installed
+	KERAS_BACKEND=$* .venv-$*/bin/pytest tests/backends $(PYTEST_ARGS)
+
 # ---- change -------------------------------------------------------------------------------------
 
 .PHONY: format
@@ -82,13 +90,13 @@ proto: ## Generate events_pb2.py and .pyi from events.proto
 
 .PHONY: clean
 clean: ## Remove environments, the bundle and everything else that can be made again
-	rm -rf $(VENV) $(PLAIN) build dist frontend/node_modules \
+	rm -rf $(VENV) $(PLAIN) $(BACKENDS:%=.venv-%) build dist frontend/node_modules \
 		tb_plugin/tensorboard_plugin_epochline/static .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find callbacks tb_plugin frontend tests examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # ---- environments -------------------------------------------------------------------------------
 
-$(VENV)/bin/python $(PLAIN)/bin/python:
+$(VENV)/bin/python $(PLAIN)/bin/python $(BACKENDS:%=.venv-%/bin/python):
 	@$(or $(PYTHON),false) -c '$(PYTHON_IS_SUITABLE)' || { echo \
 		'Epochline needs Python 3.11, 3.12 or 3.13 with the venv module (Debian: apt install python3-venv).' \
 		'Name one: make PYTHON=/path/to/python3.12 ...' >&2; exit 1; }
@@ -107,4 +115,13 @@ $(VENV)/installed-test: pyproject.toml | $(VENV)/bin/python
 
 $(PLAIN)/installed: pyproject.toml | $(PLAIN)/bin/python
 	$(PLAIN)/bin/pip install --editable '.[test-plain]'
+	@touch $@
+
+.venv-jax/installed: pyproject.toml | .venv-jax/bin/python
+	.venv-jax/bin/pip install --editable '.[jax,test-plain]'
+	@touch $@
+
+.venv-torch/installed: pyproject.toml | .venv-torch/bin/python
+	.venv-torch/bin/pip install torch==2.13.0
+	.venv-torch/bin/pip install --editable '.[torch,test-plain]'
 	@touch $@

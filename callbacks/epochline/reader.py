@@ -62,7 +62,10 @@ def find_runs(logdir: str | os.PathLike[str]) -> list[str]:
     runs: list[str] = []
     seen: set[tuple[int, int]] = set()
     for directory, subdirectories, _ in os.walk(logdir, followlinks=True):
-        status = os.stat(directory)
+        try:
+            status = os.stat(directory)
+        except FileNotFoundError:
+            continue  # it vanished while we looked
         if (status.st_dev, status.st_ino) in seen:
             subdirectories.clear()
             continue

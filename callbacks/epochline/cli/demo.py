@@ -201,7 +201,7 @@ def _plateau(keras: Any) -> tuple[Any, list[Any]]:
     """Returns optimizer and callbacks of the first run."""
     return keras.optimizers.Adam(), [
         keras.callbacks.EarlyStopping(monitor="val_loss", patience=20),
-        keras.callbacks.ReduceLROnPlateau(monitor="val_loss", patience=5),
+        keras.callbacks.ReduceLROnPlateau(monitor="val_loss", patience=5, min_lr=1e-6),
     ]
 
 
