@@ -43,6 +43,7 @@ def number(value: float | None, *others: float | None) -> str:
         return "NaN"
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
+    text = f"{value:.{_CLOSEST}g}"
     for digits in range(_CLOSEST, _FINEST + 1):
         text = f"{value:.{digits}g}"
         if all(

@@ -486,13 +486,19 @@ def _session(name: str, records: list[Record]) -> SessionEntry:
 
 def _checkpoints(records: list[Record]) -> tuple[CheckpointEntry, ...]:
     entries: dict[str, CheckpointEntry] = {}
+    # A file that was to be replaced is still there when the save of its successor failed.
+    failed = {event.id for _, event in _all(records, CheckpointFailed)}
     for record in records:
         for event in record.events:
             if isinstance(event, CheckpointSaved):
                 entries[event.id] = _saved(record, event)
             elif isinstance(event, CheckpointFailed):
                 entries[event.id] = _failed(record, event)
-            elif isinstance(event, CheckpointPruned) and event.id in entries:
+            elif (
+                isinstance(event, CheckpointPruned)
+                and event.id in entries
+                and event.replaced_by not in failed
+            ):
                 entries[event.id] = _now(
                     entries[event.id], Status.PRUNED, sentences.why_pruned(event)
                 )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import math
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -207,6 +209,25 @@ def test_failed_save_is_loud_recorded_and_does_not_stop_training(
     assert [item.status for item in timeline.checkpoints] == ["saved", "failed", "saved"]
     assert timeline.checkpoints[1].why.startswith("Save failed: ")
     assert "could not save 2.weights.h5" in caplog.text
+
+
+def test_failed_replacement_leaves_the_old_checkpoint_listed(
+    model: keras.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the disk fails while a file is replaced, the one that is still there can be restored."""
+    fsync = os.fsync
+
+    def fail_in_second_epoch(epoch: int, _logs: object) -> None:
+        def broken(_descriptor: int) -> None:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+        monkeypatch.setattr(os, "fsync", broken if epoch == 1 else fsync)
+
+    ours = ModelCheckpoint(tmp_path / "best.weights.h5", monitor="loss", save_weights_only=True)
+    train(model, keras.callbacks.LambdaCallback(on_epoch_end=fail_in_second_epoch), ours, epochs=2)
+    first, second = timeline_of(tmp_path).checkpoints
+    assert (first.status, second.status) == (Status.SAVED, Status.FAILED)
+    assert digest_file(tmp_path / "best.weights.h5").digest == first.digest
 
 
 def test_metric_that_does_not_exist_is_told_once_with_those_that_do(

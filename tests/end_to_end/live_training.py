@@ -1,6 +1,6 @@
-"""A training without Keras: `python -m tests.end_to_end.live_training RUN_DIR EPOCHS PAUSE`.
+"""A training without Keras.
 
-It writes what a real one writes, at a pace that the test dictates; epoch 5 is the best.
+Run as `python -m tests.end_to_end.live_training RUN_DIR EPOCHS PAUSE AT_ONCE`. It writes what a real one writes, at a pace that the test dictates; epoch 5 is the best.
 """
 
 from __future__ import annotations
@@ -30,13 +30,14 @@ def checkpoint_path(epoch: int) -> str:
     return f"checkpoints/epoch-{epoch:04d}.weights.h5"
 
 
-def train(run_dir: Path, epochs: int, pause: float = 0.0) -> None:
+def train(run_dir: Path, epochs: int, pause: float = 0.0, at_once: int = 0) -> None:
     """Writes a run with a checkpoint for each epoch.
 
     Args:
         run_dir: The run directory.
         epochs: How many.
         pause: Seconds after each epoch.
+        at_once: So many epochs come before the first pause.
     """
     session = Session(run_dir)
     session.start()
@@ -47,7 +48,8 @@ def train(run_dir: Path, epochs: int, pause: float = 0.0) -> None:
         metrics = {"loss": 0.9 / epoch, "val_loss": 0.3 + 0.01 * abs(epoch - 5)}
         session.record(EpochEnded(metrics=metrics))
         session.record(_save(run_dir, epoch, metrics))
-        time.sleep(pause)
+        if epoch >= at_once:
+            time.sleep(pause)
     session.end(EndReason.COMPLETED)
 
 
@@ -63,4 +65,4 @@ def _save(run_dir: Path, epoch: int, metrics: dict[str, float]) -> CheckpointSav
 
 
 if __name__ == "__main__":
-    train(Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]))
+    train(Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4]))

@@ -244,13 +244,21 @@ class Panel:
         data: str = plot.evaluate("plot => plot.querySelector('canvas').toDataURL()")
         return data
 
-    def expect_picture(self, plot: Locator, *, other_than: str) -> str:
-        """Waits until another picture is drawn in a plot; returns it."""
-        self.frame.wait_for_function(
-            "([plot, old]) => plot.querySelector('canvas').toDataURL() !== old",
-            arg=[plot.element_handle(), other_than],
-        )
+    def expect_picture(self, plot: Locator, picture: str) -> None:
+        """Waits until a plot is drawn like that."""
+        self._wait_for_picture(plot, picture, same=True)
+
+    def expect_other_picture(self, plot: Locator, than: str) -> str:
+        """Waits until a plot is drawn in another way; returns it."""
+        self._wait_for_picture(plot, than, same=False)
         return self.picture(plot)
+
+    def _wait_for_picture(self, plot: Locator, picture: str, *, same: bool) -> None:
+        self.frame.wait_for_function(
+            "([plot, picture, same]) =>"
+            " (plot.querySelector('canvas').toDataURL() === picture) === same",
+            arg=[plot.element_handle(), picture, same],
+        )
 
     def point_at_row(self, plot: Locator, row: Locator) -> tuple[float, float]:
         """Points at a row; returns where its marker in a plot is in the page."""

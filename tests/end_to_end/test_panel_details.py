@@ -134,7 +134,7 @@ def test_selected_row_is_marked_on_curve_and_lane(panel: Panel) -> None:
     panel.row(5).click()
 
     expect(panel.details).to_be_visible()
-    after = panel.expect_picture(panel.lanes, other_than=before)
+    after = panel.expect_other_picture(panel.lanes, than=before)
     x, y = panel.point_at_row(panel.chart, panel.row(5))
     panel.page.mouse.move(x, y)
     expect(panel.readout).to_contain_text("pima · epoch 5 · val_accuracy 0.7100 · Saved")

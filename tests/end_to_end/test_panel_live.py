@@ -20,6 +20,7 @@ from tests.end_to_end.tensorboard import TensorBoard, start, stop
 
 EPOCHS = 6
 PAUSE = 0.2
+AT_ONCE = 40
 FOLLOWED_MS = 20_000
 NEWS_SECONDS = 5
 _ROOT = Path(__file__).parents[2]
@@ -28,8 +29,8 @@ _ROOT = Path(__file__).parents[2]
 @contextmanager
 def _training(run_dir: Path) -> Iterator[None]:
     """A process that trains on and on and saves after each epoch."""
-    command = [sys.executable, "-m", "tests.end_to_end.live_training", run_dir, "9999", str(PAUSE)]
-    process = subprocess.Popen(command, cwd=_ROOT)
+    module = [sys.executable, "-m", "tests.end_to_end.live_training"]
+    process = subprocess.Popen([*module, run_dir, "9999", str(PAUSE), str(AT_ONCE)], cwd=_ROOT)
     try:
         yield
         assert process.poll() is None, "the training ended by itself"
@@ -51,24 +52,26 @@ def test_running_training_is_followed_without_a_reload(
         tensorboard.wait_until_loaded(
             lambda server: (
                 (reply := server.get("timeline", run=run)).status == 200
-                and len(reply.json["checkpoints"]["id"]) > 20
+                and len(reply.json["checkpoints"]["id"]) >= AT_ONCE
             )
         )
         panel.open((run,))
         live = panel.frame.get_by_role("listitem").filter(has=panel.run_box(run))
         expect(live).to_contain_text("live")
-        panel.row(6).scroll_into_view_if_needed()
-        panel.row(6).click()
-        expect(panel.details).to_contain_text("epoch 6 ·")
-        box, count = panel.row(6).bounding_box(), _count(panel)
-        picture = panel.picture(panel.chart)
+        panel.grid.hover()
+        panel.page.mouse.wheel(0, 480)
+        expect(panel.row(AT_ONCE - 15)).to_be_visible()
+        row = panel.row(AT_ONCE - 15)
+        row.click()
+        expect(panel.details).to_contain_text(f"epoch {AT_ONCE - 15} ·")
+        box, count, picture = row.bounding_box(), _count(panel), panel.picture(panel.chart)
 
         for _ in range(2):
             count = _expect_more(panel, count)
 
-        assert panel.row(6).bounding_box() == box
-        expect(panel.row(6)).to_have_attribute("aria-selected", "true")
-        expect(panel.details).to_contain_text("epoch 6 ·")
+        assert row.bounding_box() == box
+        expect(row).to_have_attribute("aria-selected", "true")
+        expect(panel.details).to_contain_text(f"epoch {AT_ONCE - 15} ·")
         assert panel.picture(panel.chart) != picture
     # The process was killed: its run is no longer live.
     expect(live).not_to_contain_text("live", timeout=FOLLOWED_MS)

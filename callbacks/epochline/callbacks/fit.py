@@ -25,7 +25,6 @@ from epochline.callbacks.catalog import Catalog, Kept
 from epochline.callbacks.measure import (
     has_optimizer_state,
     iterations,
-    learning_rates,
     metric_directions,
     scalar,
     scalars,
@@ -137,7 +136,8 @@ class Fit:
         self._stop: tuple[keras.callbacks.Callback | None, Decision] | None = None
         self._batches_before = 0
         self._batches_now = 0
-        self._epoch_rates: dict[str, float] = {}
+        self._epoch_rates: Mapping[str, float] = {}
+        self._described: tuple[str, ...] = ()
         self._epoch_began = 0.0
 
     def add(self, part: Part) -> None:
@@ -204,14 +204,12 @@ class Fit:
             self.session.epoch = epoch
             self._batches_now = 0
             self._epoch_began = time.perf_counter()
-        self.save_position()
-        if not self._started and hook != "on_epoch_end":
-            self._start_session()
         if hook == "on_epoch_end":
             self._logged = scalars(logs)
             self._count_batches()
-            self._epoch_rates = learning_rates(self.model)
-            self.save_position()
+        self.save_position()
+        if not self._started:
+            self._start_session()
 
     def _count_batches(self) -> None:
         steps = (self._parts[0].params or {}).get("steps")
@@ -236,6 +234,7 @@ class Fit:
             now = look(self.model)
         if self._before is not None and now is not self._before:
             if callback is None:
+                self._epoch_rates = now.rates
                 self._between_hooks(self._before, now)
             else:
                 after = now.of(callback, at)
@@ -397,10 +396,10 @@ class Fit:
     def _epoch_events(self, metrics: Mapping[str, float]) -> list[Event]:
         seconds = time.perf_counter() - self._epoch_began
         events: list[Event] = [EpochEnded(metrics=metrics, duration_seconds=seconds)]
-        directions = metric_directions(self.model)
-        if directions != self.directions:
-            self.directions = directions
-            events.append(MetricsDescribed(directions=directions))
+        if tuple(metrics) != self._described:
+            self._described = tuple(metrics)
+            self.directions = metric_directions(self.model)
+            events.append(MetricsDescribed(directions=self.directions))
         return events
 
     def _end_session(self) -> None:

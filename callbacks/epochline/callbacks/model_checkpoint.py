@@ -195,7 +195,8 @@ class ModelCheckpoint(PartCallback):
             batch: Zero-based batch of the epoch, None at its end.
             logs: The metrics of this moment.
         """
-        fit.save_position()
+        if batch is not None:
+            fit.save_position()
         metrics = scalars(logs)
         observed = metrics.get(self.monitor)
         mode = self._mode(fit)

@@ -13,20 +13,27 @@ import io
 import os
 import tempfile
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import h5py
 import keras
 
-try:  # no public route of Keras writes a file to memory
-    from keras.src.saving.saving_lib import H5IOStore, _save_state
-    from keras.src.saving.saving_lib import save_model as _save_model
-except ImportError:  # a Keras that has moved them: the scratch file does
-    H5IOStore = _save_state = _save_model = None
-
 __all__ = ["file_image"]
 
 _MEMORY_FILE_SYSTEM: Final = "/dev/shm"  # noqa: S108 – only a private directory within is used
+
+
+def _saving_lib() -> Any:
+    """Returns the module that has what no public route of Keras does: write a file to memory.
+
+    None on a Keras that has moved it; the scratch file does then.
+    """
+    try:
+        from keras.src.saving import saving_lib
+    except ImportError:
+        return None
+    wanted = ("H5IOStore", "_save_state", "save_model")
+    return saving_lib if all(hasattr(saving_lib, name) for name in wanted) else None
 
 
 def file_image(model: keras.Model, name: str) -> bytes | memoryview:
@@ -40,23 +47,24 @@ def file_image(model: keras.Model, name: str) -> bytes | memoryview:
     Raises:
         ValueError: If Keras cannot write that model in that format.
     """
-    if name.endswith(".weights.h5") and H5IOStore is not None and model.built:
-        return _weights_in_memory(model)
-    if name.endswith(".keras") and _save_model is not None:
+    saving_lib = _saving_lib()
+    if saving_lib is not None and name.endswith(".weights.h5") and model.built:
+        return _weights_in_memory(saving_lib, model)
+    if saving_lib is not None and name.endswith(".keras"):
         buffer = io.BytesIO()
-        _save_model(model, buffer)
+        saving_lib.save_model(model, buffer)
         return buffer.getbuffer()
     return _by_scratch_file(model, name)
 
 
-def _weights_in_memory(model: keras.Model) -> bytes:
-    store = H5IOStore(io.BytesIO(), mode="w")
+def _weights_in_memory(saving_lib: Any, model: keras.Model) -> bytes:
+    store = saving_lib.H5IOStore(io.BytesIO(), mode="w")
     store.h5_file.close()
     # On a Python file object HDF5 lays out the same datasets otherwise than on a disk; its own
     # memory driver gives the very bytes.
     store.h5_file = h5py.File(f"epochline-{id(store)}", "w", driver="core", backing_store=False)
     try:
-        _save_state(
+        saving_lib._save_state(  # noqa: SLF001 – see _saving_lib
             model, weights_store=store, assets_store=None, inner_path="", visited_saveables=set()
         )
         store.h5_file.flush()

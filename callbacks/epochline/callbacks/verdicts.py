@@ -83,7 +83,7 @@ def target_path(callback: keras.callbacks.Callback | None, at: Situation) -> str
     """Returns the file that a stock `ModelCheckpoint` would write at the end of this epoch."""
     if at.hook != "on_epoch_end" or at.epoch is None:
         return None
-    if not isinstance(callback, keras.callbacks.ModelCheckpoint):
+    if callback is None or not isinstance(callback, keras.callbacks.ModelCheckpoint):
         return None
     try:
         return str(callback.filepath.format(epoch=at.epoch + 1, **at.logs))
