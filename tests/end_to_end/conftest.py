@@ -11,14 +11,18 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
 
 from tests.end_to_end import sample_logs
-from tests.end_to_end.panel import CHROMIUM_ARGS, Panel, find_chromium
 from tests.end_to_end.tensorboard import TensorBoard, Variant, start, stop, variants
+
+if TYPE_CHECKING:
+    # Not there where the plugin is tested without browser and TensorFlow.
+    from playwright.sync_api import Browser
+
+    from tests.end_to_end.panel import Panel
 
 one_tensorboard = pytest.mark.parametrize("tensorboard", variants()[:1], indirect=True, ids=str)
 """Runs a test with one variant of `tensorboard` only: for what no loader can change."""
@@ -86,6 +90,8 @@ def tensorboard(
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """Path of a Chromium: `$CHROMIUM`, the system's, or Playwright's own."""
+    from tests.end_to_end.panel import find_chromium
+
     if found := find_chromium():
         return found
     message = (
@@ -100,6 +106,10 @@ def chromium() -> str:
 @pytest.fixture(scope="session")
 def browser(chromium: str) -> Iterator[Browser]:
     """The one browser of all tests."""
+    from playwright.sync_api import sync_playwright
+
+    from tests.end_to_end.panel import CHROMIUM_ARGS
+
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGS)
         yield browser
@@ -112,6 +122,8 @@ def new_panel(browser: Browser) -> Iterator[Callable[[TensorBoard], Panel]]:
 
     What the browser reports as an error while the test runs makes it fail.
     """
+    from tests.end_to_end.panel import Panel
+
     panels: list[Panel] = []
 
     def make(server: TensorBoard) -> Panel:

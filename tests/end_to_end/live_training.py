@@ -1,6 +1,7 @@
 """A training without Keras.
 
-Run as `python -m tests.end_to_end.live_training RUN_DIR EPOCHS PAUSE AT_ONCE`. It writes what a real one writes, at a pace that the test dictates; epoch 5 is the best.
+It writes what a real one writes, at a pace that the test dictates; epoch 5 is the best. Run as
+`python -m tests.end_to_end.live_training RUN_DIR EPOCHS PAUSE AT_ONCE`.
 """
 
 from __future__ import annotations

@@ -17,7 +17,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from playwright.sync_api import Browser, Frame, Locator, Page, Request, expect
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Dialog,
+    Frame,
+    Locator,
+    Page,
+    Request,
+    expect,
+)
 
 __all__ = ["CHROMIUM_ARGS", "Panel", "Watch", "find_chromium", "panel_url"]
 
@@ -107,19 +116,21 @@ class Watch:
         self._allowed = [re.compile(re.escape(f"{origin}/font-roboto/"))]
         page.add_init_script(_REPORT_VIOLATIONS)
         page.on("pageerror", lambda error: self._note(f"page error: {error}"))
-        page.on("dialog", lambda dialog: (self._note(f"dialog: {dialog.message}"), dialog.accept()))
+        page.on("dialog", self._asked)
         page.on("request", self._sent)
-        page.on(
-            "console",
-            lambda message: (
-                message.type == "error"
-                and self._note(f"console: {message.text} ({message.location['url']})")
-            ),
-        )
+        page.on("console", self._said)
 
     def allow(self, pattern: str) -> None:
         """Lets problems happen that match `pattern`, because the test provokes them."""
         self._allowed.append(re.compile(pattern))
+
+    def _asked(self, dialog: Dialog) -> None:
+        self._note(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+    def _said(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self._note(f"console: {message.text} ({message.location['url']})")
 
     def _sent(self, request: Request) -> None:
         self.requests.append(request.url)

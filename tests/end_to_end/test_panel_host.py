@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from epochline.events import CheckpointSaved, EndReason, EpochEnded, Notice, Ses
 from epochline.session import Session
 from epochline.store import digest_bytes
 from tests.end_to_end.conftest import one_tensorboard
+from tests.end_to_end.live_training import train
 from tests.end_to_end.panel import Panel
 from tests.end_to_end.tensorboard import TensorBoard
 
@@ -19,6 +21,7 @@ BRIGHTNESS = """
 () => getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3)
   .reduce((sum, value) => sum + Number(value), 0) / 3
 """
+MANY = 80
 HARMFUL = "parent.harmed=1"
 RIGHT_TO_LEFT = "ריצה שנייה"
 NAMES = [
@@ -112,6 +115,30 @@ def test_link_holds_the_view(panel: Panel) -> None:
     expect(panel.details).to_contain_text("epoch 5")
     assert panel.link() == link
     panel.expect_picture(panel.chart, picture)
+
+
+def test_link_to_a_checkpoint_shows_its_row(tensorboard: TensorBoard, panel: Panel) -> None:
+    """Of many rows, the one that a link selects is scrolled into view."""
+    run = "panel/linked"
+    train(tensorboard.logdir / run, MANY)
+    tensorboard.wait_until_loaded(
+        lambda server: (
+            (reply := server.get("timeline", run=run)).status == 200
+            and len(reply.json["checkpoints"]["id"]) == MANY
+        )
+    )
+    best = tensorboard.get("timeline", run=run).json["best"]
+
+    panel.open((run,), select=json.dumps(["c", run, best]))
+
+    expect(panel.details).to_contain_text("epoch 5 ·")
+    expect(panel.row(5)).to_have_attribute("aria-selected", "true")
+    expect(panel.row(5)).to_be_in_viewport()
+    row, grid = panel.row(5).bounding_box(), panel.grid.bounding_box()
+    assert row is not None
+    assert grid is not None
+    assert grid["y"] < row["y"]
+    assert row["y"] + row["height"] <= grid["y"] + grid["height"]
 
 
 def _zoom(panel: Panel) -> None:

@@ -114,10 +114,15 @@ def test_first_training_fills_the_empty_panel(
 
 def _fit(run_dir: Path) -> dict[str, float]:
     """Trains with Keras; returns the validation loss by epoch as it is printed."""
-    command = [sys.executable, "-m", "tests.end_to_end.keras_training", run_dir, str(EPOCHS)]
+    module = [sys.executable, "-m", "tests.end_to_end.keras_training"]
     quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
     result = subprocess.run(
-        command, cwd=_ROOT, env=quiet, check=True, stdout=subprocess.PIPE, text=True
+        [*module, run_dir, str(EPOCHS)],
+        cwd=_ROOT,
+        env=quiet,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     found = re.findall(r"Epoch (\d+)/\d+\n.*? - val_loss: ([\d.e-]+)", result.stdout)
     return {epoch: float(loss) for epoch, loss in found}

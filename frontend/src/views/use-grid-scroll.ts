@@ -72,7 +72,8 @@ export function useGridScroll(rows: readonly Checkpoint[], order: unknown): Grid
     rowsInView(count.value, ROW_HEIGHT, scrollTop.value, viewHeight.value),
   );
   const remember = useAnchor(place, rows, index, order);
-  const bodyHeight = () => viewHeight.peek() - ROW_HEIGHT;
+  // Measured now: what is revealed at once when the page opens is so before any observer reports.
+  const bodyHeight = () => (place.current?.clientHeight || viewHeight.peek()) - ROW_HEIGHT;
   return {
     place,
     index,
