@@ -352,3 +352,21 @@ def test_one_instance_serves_several_fits(model: keras.Model, run_dir: Path) -> 
     found = timeline_of(run_dir)
     assert [item.end_reason for item in found.sessions] == [EndReason.COMPLETED] * 2
     assert len({item.path for item in found.checkpoints if item.restorable}) == 4
+
+
+def test_callback_list_of_the_users_own_is_recorded_for_each_of_its_fits(
+    model: keras.Model, run_dir: Path
+) -> None:
+    """Keras tells a `CallbackList` that is passed to `fit` no parameters; it works all the same."""
+    members = [Timeline(run_dir, monitor="loss"), *stock_callbacks()]
+    callbacks = keras.callbacks.CallbackList(members, add_history=True, model=model)
+    for _ in range(2):
+        model.fit(
+            FEATURES, TARGETS, batch_size=4, epochs=2, verbose=0, callbacks=callbacks, **VALIDATED
+        )
+    timeline = timeline_of(run_dir)
+    assert [item.end_reason for item in timeline.sessions] == [EndReason.COMPLETED] * 2
+    assert [row.epoch for row in timeline.epochs] == [0, 1, 0, 1]
+    assert [row.batch for row in timeline.epochs] == [3, 6, 3, 6]
+    assert {item.callback for item in timeline.decisions} == {"EarlyStopping", "ReduceLROnPlateau"}
+    assert not timeline.notices

@@ -119,13 +119,17 @@ class Fit:
         self, run_dir: str | os.PathLike[str], callback_list: keras.callbacks.CallbackList
     ) -> None:
         self.run_dir = Path(run_dir)
-        self.session = Session(run_dir)
-        self.saver = Saver(self.session, Catalog(()))
         self.callbacks = insert_probes(callback_list, self)
+        self._parts: list[Part] = []
+        self._renew()
+
+    def _renew(self) -> None:
+        """Forgets the last training: a callback list of the user's own may serve several."""
+        self.session = Session(self.run_dir)
+        self.saver = Saver(self.session, Catalog(()))
         self._traps = Traps(self.session)
         self.directions: dict[str, Mode] = {}
         self.continued = False
-        self._parts: list[Part] = []
         self._active = False
         self._observing = True
         self._failed = False
@@ -139,6 +143,11 @@ class Fit:
         self._epoch_rates: Mapping[str, float] = {}
         self._described: tuple[str, ...] = ()
         self._epoch_began = 0.0
+
+    @property
+    def active(self) -> bool:
+        """Whether a training is being recorded."""
+        return self._active
 
     def add(self, part: Part) -> None:
         """Lets `part` take part."""
@@ -195,6 +204,8 @@ class Fit:
 
     def _begin_hook(self, hook: str, epoch: int | None, logs: Mapping[str, Any]) -> None:
         if hook == "on_train_begin":
+            if self._started:
+                self._renew()
             self.session.start()
             self._active = True
             return

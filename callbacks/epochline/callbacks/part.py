@@ -43,6 +43,16 @@ class PartCallback(keras.callbacks.Callback):
         super().set_params(params)
         self.attach(self._find_fit())
 
+    def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
+        """Called by Keras; takes part now when the list of callbacks is one of the user's own.
+
+        Keras tells such a list no parameters, and so does not call `set_params`.
+        """
+        if self.fit is None and self.params is None:
+            self.attach(self._find_fit())
+            if self.fit is not None and not self.fit.active:
+                self.fit.reached(-1, "on_train_begin", None, logs or {})
+
     def attach(self, fit: Fit | None) -> None:
         """Makes `fit` what this part takes part in."""
         self.fit = fit
