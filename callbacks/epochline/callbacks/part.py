@@ -49,9 +49,10 @@ class PartCallback(keras.callbacks.Callback):
         Keras tells such a list no parameters, and so does not call `set_params`.
         """
         if self.fit is None and self.params is None:
-            self.attach(self._find_fit())
-            if self.fit is not None and not self.fit.active:
-                self.fit.reached(-1, "on_train_begin", None, logs or {})
+            fit = self._find_fit()
+            self.attach(fit)
+            if fit is not None and not fit.active:
+                fit.reached(-1, "on_train_begin", None, logs or {})
 
     def attach(self, fit: Fit | None) -> None:
         """Makes `fit` what this part takes part in."""
