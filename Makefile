@@ -36,7 +36,7 @@ demo: $(VENV)/installed-demo ## Train a real model and open its checkpoints in T
 # ---- check --------------------------------------------------------------------------------------
 
 .PHONY: test
-test: lint types frontend-test python-test plain-test backend-test ## Everything below: what must pass before a merge
+test: lint types frontend-test python-test kill-test plain-test backend-test ## Everything below: what must pass before a merge
 	@echo "All checks passed."
 
 .PHONY: lint
@@ -58,7 +58,11 @@ frontend-test: $(VENV)/installed-test ## Unit tests of the panel
 .PHONY: python-test
 python-test: $(VENV)/installed-test ## All Python tests, end-to-end ones included (PYTEST_ARGS="-k name")
 	$(BIN)/python frontend/bundle.py
-	$(BIN)/pytest -n $(WORKERS) $(PYTEST_ARGS)
+	$(BIN)/pytest -n $(WORKERS) -m 'not alone' $(PYTEST_ARGS)
+
+.PHONY: kill-test
+kill-test: $(VENV)/installed-test ## Kills whole trainings; alone, because it keeps all cores busy
+	$(BIN)/pytest -m alone tests/end_to_end
 
 .PHONY: plain-test
 plain-test: $(PLAIN)/installed ## TensorBoard, panel and core once more, without Keras and TensorFlow

@@ -58,6 +58,7 @@ def kill_one(process: subprocess.Popen[str], run_dir: Path, delay: float) -> Non
         process.stdin.close()
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(600)
 def test_25_killed_trainings_leave_only_checkpoints_that_match_their_digest(tmp_path: Path) -> None:
     """After each `kill -9`, every listed checkpoint is readable, and the next training goes on."""
