@@ -1,35 +1,31 @@
-"""What can happen in a run: frozen values, and their one binary form.
+"""What can happen in a run: frozen values.
 
-This is the only module that touches protobuf; `events.proto` is the contract, a class here mirrors
-each of its messages field by field. It knows neither files nor TensorBoard nor Keras.
-
-Invariant: ``decode_record(session, wall_time, encode_record(record)) == record`` for every record,
-and `decode_record` answers any bytes whatever with a record or an `EventFormatError`.
+A class here mirrors each message of `events.proto` field by field; `codec.py` turns one into the
+other. It knows neither files nor TensorBoard nor Keras.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
-from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, Final
 
-from google.protobuf.message import DecodeError, Message
-
-from epochline import events_pb2
-from epochline.errors import EventFormatError
-
 __all__ = [
-    "SCHEMA",
+    "CheckpointAnnotated",
+    "CheckpointDemoted",
     "CheckpointFailed",
+    "CheckpointMeasured",
     "CheckpointPruned",
+    "CheckpointRecovered",
     "CheckpointSaved",
     "Decision",
     "EndReason",
     "EpochEnded",
     "Event",
+    "FilePart",
+    "Health",
     "MetricsDescribed",
     "Mode",
     "Notice",
@@ -38,15 +34,12 @@ __all__ = [
     "SaveReason",
     "SessionEnded",
     "SessionStarted",
+    "Tier",
     "Topic",
+    "VariablesDescribed",
     "Verdict",
     "WeightsKind",
-    "decode_record",
-    "encode_record",
 ]
-
-SCHEMA: Final = 1
-"""Version of the record format. A reader refuses records of a higher version in words."""
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
@@ -82,6 +75,7 @@ class Verdict(StrEnum):
     WEIGHTS_RESTORED = "weights_restored"
     METRIC_MISSING = "metric_missing"
     RESTORED = "restored"
+    SKIPPED = "skipped"
 
 
 class EndReason(StrEnum):
@@ -101,6 +95,8 @@ class SaveReason(StrEnum):
     BEST = "best"
     SCHEDULED = "scheduled"
     MANUAL = "manual"
+    ADOPTED = "adopted"
+    AVERAGE = "average"
 
 
 class WeightsKind(StrEnum):
@@ -108,6 +104,23 @@ class WeightsKind(StrEnum):
 
     RAW = "raw"
     EMA = "ema"
+
+
+class Health(StrEnum):
+    """What a look at the weights of a checkpoint showed."""
+
+    HEALTHY = "healthy"
+    NOT_FINITE = "not_finite"
+    NORM_JUMP = "norm_jump"
+    DEAD_LAYER = "dead_layer"
+
+
+class Tier(StrEnum):
+    """How much of a checkpoint its file still holds."""
+
+    FULL = "full"
+    WITHOUT_OPTIMIZER = "without_optimizer"
+    BFLOAT16 = "bfloat16"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,6 +219,15 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FilePart:
+    """One of the further files that a sharded checkpoint consists of."""
+
+    path: str
+    size_bytes: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointSaved:
     """A checkpoint file is complete and durable under its final name."""
 
@@ -225,6 +247,67 @@ class CheckpointSaved:
     observed: float | None = None
     best: float | None = None
     best_epoch: int | None = None
+    optimizer: str = ""
+    held_seconds: float = 0.0
+    health: Health | None = None
+    health_detail: str = ""
+    parts: tuple[FilePart, ...] = ()
+    parents: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VariablesDescribed:
+    """Where the variables lie in the files of one layout: columns of one length."""
+
+    layout: str
+    dataset: tuple[str, ...] = ()
+    name: tuple[str, ...] = ()
+    dtype: tuple[str, ...] = ()
+    shape: tuple[str, ...] = ()
+    offset: tuple[int, ...] = ()
+    size_bytes: tuple[int, ...] = ()
+    trainable: tuple[bool, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointMeasured:
+    """Statistics and digests of the variables of a checkpoint, as little-endian columns."""
+
+    id: str
+    layout: str
+    numbers: bytes = b""
+    counts: bytes = b""
+    digests: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointDemoted:
+    """The file of a checkpoint was replaced by a smaller one that holds less."""
+
+    id: str
+    tier: Tier
+    path: str
+    size_bytes: int
+    digest: str
+    policy: str = ""
+    freed_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointRecovered:
+    """A pruned checkpoint was taken out of the trash again."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointAnnotated:
+    """What a person says of a checkpoint; the newest counts."""
+
+    id: str
+    pinned: bool = False
+    note: str = ""
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,6 +329,7 @@ class CheckpointPruned:
     policy: str = ""
     freed_bytes: int = 0
     replaced_by: str = ""
+    trash: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,6 +362,11 @@ Event = (
     | CheckpointPruned
     | Restored
     | Notice
+    | VariablesDescribed
+    | CheckpointMeasured
+    | CheckpointDemoted
+    | CheckpointRecovered
+    | CheckpointAnnotated
 )
 
 
@@ -302,158 +391,3 @@ class Record:
     step: int
     batch: int
     events: tuple[Event, ...]
-
-
-# The kinds of `Event.kind` in events.proto, by the name of their field there.
-_KINDS: Final[dict[str, type[Event]]] = {
-    "session_started": SessionStarted,
-    "session_ended": SessionEnded,
-    "epoch_ended": EpochEnded,
-    "metrics_described": MetricsDescribed,
-    "decision": Decision,
-    "checkpoint_saved": CheckpointSaved,
-    "checkpoint_failed": CheckpointFailed,
-    "checkpoint_pruned": CheckpointPruned,
-    "restored": Restored,
-    "notice": Notice,
-}
-_FIELD_OF_KIND: Final = {kind: name for name, kind in _KINDS.items()}
-
-# Python enum -> the prefix that protobuf wants before each of its names.
-_ENUM_PREFIX: Final[dict[type[StrEnum], str]] = {
-    Mode: "MODE_",
-    Topic: "TOPIC_",
-    Verdict: "VERDICT_",
-    EndReason: "END_REASON_",
-    SaveReason: "SAVE_REASON_",
-    WeightsKind: "WEIGHTS_KIND_",
-}
-_NUMBERS: Final[dict[type[StrEnum], dict[StrEnum, int]]] = {
-    enum: {member: getattr(events_pb2, prefix + member.name) for member in enum}
-    for enum, prefix in _ENUM_PREFIX.items()
-}
-# Name of the protobuf enum -> its number -> Python member.
-_MEMBERS: Final[dict[str, dict[int, StrEnum]]] = {
-    enum.__name__: {number: member for member, number in numbers.items()}
-    for enum, numbers in _NUMBERS.items()
-}
-
-
-def encode_record(record: Record) -> bytes:
-    """Returns the payload of one TensorBoard event for `record`."""
-    message = events_pb2.Record(
-        schema=SCHEMA, seq=record.seq, epoch=record.epoch, step=record.step, batch=record.batch
-    )
-    for event in record.events:
-        target = getattr(message.events.add(), _FIELD_OF_KIND[type(event)])
-        target.SetInParent()
-        for spec in fields(event):
-            _set(target, spec.name, getattr(event, spec.name))
-    payload: bytes = message.SerializeToString()
-    return payload
-
-
-def _set(target: Any, name: str, value: Any) -> None:
-    if value is None:
-        return
-    if name == "metrics":
-        for key, number in value.items():
-            target.metrics.add(name=key, value=number)
-    elif name == "directions":
-        for key, mode in value.items():
-            target.directions.add(metric=key, mode=_NUMBERS[Mode][mode])
-    elif isinstance(value, tuple):
-        getattr(target, name).extend(value)
-    elif isinstance(value, StrEnum):
-        setattr(target, name, _NUMBERS[type(value)][value])
-    else:
-        setattr(target, name, value)
-
-
-def decode_record(session: str, wall_time: float, payload: bytes) -> Record:
-    """Returns the record in `payload`.
-
-    Events of kinds, verdicts or reasons that this version does not know are left out, so that an
-    old reader can show the rest of a newer run.
-
-    Args:
-        session: Id of the session, from the tag.
-        wall_time: Seconds since the Unix epoch, from the TensorBoard event.
-        payload: What `encode_record` made.
-
-    Raises:
-        EventFormatError: If the bytes are not a record, or of a newer format.
-    """
-    message = events_pb2.Record()
-    try:
-        message.ParseFromString(payload)
-    except DecodeError as error:
-        msg = f"Session {session!r} holds {len(payload)} bytes that are not an Epochline record."
-        raise EventFormatError(msg) from error
-    if not 1 <= message.schema <= SCHEMA:
-        msg = (
-            f"Session {session!r} holds a record of format {message.schema}; this version "
-            f"of Epochline reads formats 1 to {SCHEMA}. Update Epochline to see it."
-        )
-        raise EventFormatError(msg)
-    return Record(
-        session=session,
-        seq=message.seq,
-        wall_time=wall_time,
-        epoch=message.epoch,
-        step=message.step,
-        batch=message.batch,
-        events=tuple(event for item in message.events if (event := _decode_event(item))),
-    )
-
-
-def _decode_event(message: events_pb2.Event) -> Event | None:
-    name = message.WhichOneof("kind")
-    if name is None:
-        return None
-    source: Message = getattr(message, name)
-    values: dict[str, Any] = {}
-    for field_name, read, required in _READERS[name]:
-        values[field_name] = value = read(source)
-        if required and value is None:
-            return None
-    return _KINDS[name](**values)
-
-
-_Reader = Callable[[Any], Any]
-
-
-def _reader(kind: type[Event], name: str) -> _Reader:
-    """Returns what reads one field; made once, because records are read by the thousand."""
-    descriptor = getattr(events_pb2, kind.__name__).DESCRIPTOR.fields_by_name[name]
-    get = attrgetter(name)
-    if name == "metrics":
-        return lambda source: {item.name: item.value for item in source.metrics}
-    if name == "directions":
-        modes = _MEMBERS["Mode"]
-        return lambda source: {
-            item.metric: modes[item.mode] for item in source.directions if item.mode in modes
-        }
-    if descriptor.enum_type is not None:
-        members = _MEMBERS[descriptor.enum_type.name]
-        return lambda source: members.get(get(source))
-    if name == "callbacks":
-        return lambda source: tuple(source.callbacks)
-    if descriptor.has_presence:
-        return lambda source: get(source) if source.HasField(name) else None
-    return get
-
-
-# Kind -> for each of its fields: name, reader, and whether an event without a value known to this
-# version is left out.
-_READERS: Final[dict[str, tuple[tuple[str, _Reader, bool], ...]]] = {
-    name: tuple(
-        (
-            spec.name,
-            _reader(kind, spec.name),
-            spec.name in ("topic", "verdict", "reason", "weights_kind"),
-        )
-        for spec in fields(kind)
-    )
-    for name, kind in _KINDS.items()
-}

@@ -45,6 +45,7 @@ class Verdict(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     VERDICT_WEIGHTS_RESTORED: _ClassVar[Verdict]
     VERDICT_METRIC_MISSING: _ClassVar[Verdict]
     VERDICT_RESTORED: _ClassVar[Verdict]
+    VERDICT_SKIPPED: _ClassVar[Verdict]
 
 class SaveReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -52,12 +53,29 @@ class SaveReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SAVE_REASON_BEST: _ClassVar[SaveReason]
     SAVE_REASON_SCHEDULED: _ClassVar[SaveReason]
     SAVE_REASON_MANUAL: _ClassVar[SaveReason]
+    SAVE_REASON_ADOPTED: _ClassVar[SaveReason]
+    SAVE_REASON_AVERAGE: _ClassVar[SaveReason]
+
+class Health(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    HEALTH_UNSPECIFIED: _ClassVar[Health]
+    HEALTH_HEALTHY: _ClassVar[Health]
+    HEALTH_NOT_FINITE: _ClassVar[Health]
+    HEALTH_NORM_JUMP: _ClassVar[Health]
+    HEALTH_DEAD_LAYER: _ClassVar[Health]
 
 class WeightsKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     WEIGHTS_KIND_UNSPECIFIED: _ClassVar[WeightsKind]
     WEIGHTS_KIND_RAW: _ClassVar[WeightsKind]
     WEIGHTS_KIND_EMA: _ClassVar[WeightsKind]
+
+class Tier(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TIER_UNSPECIFIED: _ClassVar[Tier]
+    TIER_FULL: _ClassVar[Tier]
+    TIER_WITHOUT_OPTIMIZER: _ClassVar[Tier]
+    TIER_BFLOAT16: _ClassVar[Tier]
 MODE_UNSPECIFIED: Mode
 MODE_MIN: Mode
 MODE_MAX: Mode
@@ -86,13 +104,25 @@ VERDICT_STOPPED: Verdict
 VERDICT_WEIGHTS_RESTORED: Verdict
 VERDICT_METRIC_MISSING: Verdict
 VERDICT_RESTORED: Verdict
+VERDICT_SKIPPED: Verdict
 SAVE_REASON_UNSPECIFIED: SaveReason
 SAVE_REASON_BEST: SaveReason
 SAVE_REASON_SCHEDULED: SaveReason
 SAVE_REASON_MANUAL: SaveReason
+SAVE_REASON_ADOPTED: SaveReason
+SAVE_REASON_AVERAGE: SaveReason
+HEALTH_UNSPECIFIED: Health
+HEALTH_HEALTHY: Health
+HEALTH_NOT_FINITE: Health
+HEALTH_NORM_JUMP: Health
+HEALTH_DEAD_LAYER: Health
 WEIGHTS_KIND_UNSPECIFIED: WeightsKind
 WEIGHTS_KIND_RAW: WeightsKind
 WEIGHTS_KIND_EMA: WeightsKind
+TIER_UNSPECIFIED: Tier
+TIER_FULL: Tier
+TIER_WITHOUT_OPTIMIZER: Tier
+TIER_BFLOAT16: Tier
 
 class Record(_message.Message):
     __slots__ = ("schema", "seq", "epoch", "step", "batch", "events")
@@ -111,7 +141,7 @@ class Record(_message.Message):
     def __init__(self, schema: _Optional[int] = ..., seq: _Optional[int] = ..., epoch: _Optional[int] = ..., step: _Optional[int] = ..., batch: _Optional[int] = ..., events: _Optional[_Iterable[_Union[Event, _Mapping]]] = ...) -> None: ...
 
 class Event(_message.Message):
-    __slots__ = ("session_started", "session_ended", "epoch_ended", "metrics_described", "decision", "checkpoint_saved", "checkpoint_failed", "checkpoint_pruned", "restored", "notice")
+    __slots__ = ("session_started", "session_ended", "epoch_ended", "metrics_described", "decision", "checkpoint_saved", "checkpoint_failed", "checkpoint_pruned", "restored", "notice", "variables_described", "checkpoint_measured", "checkpoint_demoted", "checkpoint_recovered", "checkpoint_annotated")
     SESSION_STARTED_FIELD_NUMBER: _ClassVar[int]
     SESSION_ENDED_FIELD_NUMBER: _ClassVar[int]
     EPOCH_ENDED_FIELD_NUMBER: _ClassVar[int]
@@ -122,6 +152,11 @@ class Event(_message.Message):
     CHECKPOINT_PRUNED_FIELD_NUMBER: _ClassVar[int]
     RESTORED_FIELD_NUMBER: _ClassVar[int]
     NOTICE_FIELD_NUMBER: _ClassVar[int]
+    VARIABLES_DESCRIBED_FIELD_NUMBER: _ClassVar[int]
+    CHECKPOINT_MEASURED_FIELD_NUMBER: _ClassVar[int]
+    CHECKPOINT_DEMOTED_FIELD_NUMBER: _ClassVar[int]
+    CHECKPOINT_RECOVERED_FIELD_NUMBER: _ClassVar[int]
+    CHECKPOINT_ANNOTATED_FIELD_NUMBER: _ClassVar[int]
     session_started: SessionStarted
     session_ended: SessionEnded
     epoch_ended: EpochEnded
@@ -132,7 +167,12 @@ class Event(_message.Message):
     checkpoint_pruned: CheckpointPruned
     restored: Restored
     notice: Notice
-    def __init__(self, session_started: _Optional[_Union[SessionStarted, _Mapping]] = ..., session_ended: _Optional[_Union[SessionEnded, _Mapping]] = ..., epoch_ended: _Optional[_Union[EpochEnded, _Mapping]] = ..., metrics_described: _Optional[_Union[MetricsDescribed, _Mapping]] = ..., decision: _Optional[_Union[Decision, _Mapping]] = ..., checkpoint_saved: _Optional[_Union[CheckpointSaved, _Mapping]] = ..., checkpoint_failed: _Optional[_Union[CheckpointFailed, _Mapping]] = ..., checkpoint_pruned: _Optional[_Union[CheckpointPruned, _Mapping]] = ..., restored: _Optional[_Union[Restored, _Mapping]] = ..., notice: _Optional[_Union[Notice, _Mapping]] = ...) -> None: ...
+    variables_described: VariablesDescribed
+    checkpoint_measured: CheckpointMeasured
+    checkpoint_demoted: CheckpointDemoted
+    checkpoint_recovered: CheckpointRecovered
+    checkpoint_annotated: CheckpointAnnotated
+    def __init__(self, session_started: _Optional[_Union[SessionStarted, _Mapping]] = ..., session_ended: _Optional[_Union[SessionEnded, _Mapping]] = ..., epoch_ended: _Optional[_Union[EpochEnded, _Mapping]] = ..., metrics_described: _Optional[_Union[MetricsDescribed, _Mapping]] = ..., decision: _Optional[_Union[Decision, _Mapping]] = ..., checkpoint_saved: _Optional[_Union[CheckpointSaved, _Mapping]] = ..., checkpoint_failed: _Optional[_Union[CheckpointFailed, _Mapping]] = ..., checkpoint_pruned: _Optional[_Union[CheckpointPruned, _Mapping]] = ..., restored: _Optional[_Union[Restored, _Mapping]] = ..., notice: _Optional[_Union[Notice, _Mapping]] = ..., variables_described: _Optional[_Union[VariablesDescribed, _Mapping]] = ..., checkpoint_measured: _Optional[_Union[CheckpointMeasured, _Mapping]] = ..., checkpoint_demoted: _Optional[_Union[CheckpointDemoted, _Mapping]] = ..., checkpoint_recovered: _Optional[_Union[CheckpointRecovered, _Mapping]] = ..., checkpoint_annotated: _Optional[_Union[CheckpointAnnotated, _Mapping]] = ...) -> None: ...
 
 class Metric(_message.Message):
     __slots__ = ("name", "value")
@@ -253,7 +293,7 @@ class Decision(_message.Message):
     def __init__(self, callback: _Optional[str] = ..., position: _Optional[int] = ..., topic: _Optional[_Union[Topic, str]] = ..., verdict: _Optional[_Union[Verdict, str]] = ..., monitor: _Optional[str] = ..., mode: _Optional[_Union[Mode, str]] = ..., observed: _Optional[float] = ..., best: _Optional[float] = ..., best_epoch: _Optional[int] = ..., min_delta: _Optional[float] = ..., baseline: _Optional[float] = ..., wait: _Optional[int] = ..., patience: _Optional[int] = ..., cooldown: _Optional[int] = ..., start_from_epoch: _Optional[int] = ..., lr_before: _Optional[float] = ..., lr_after: _Optional[float] = ..., min_lr: _Optional[float] = ..., optimizer: _Optional[str] = ..., path: _Optional[str] = ..., detail: _Optional[str] = ...) -> None: ...
 
 class CheckpointSaved(_message.Message):
-    __slots__ = ("id", "path", "size_bytes", "digest", "metrics", "reason", "weights_kind", "has_optimizer", "save_seconds", "callback", "owned", "monitor", "mode", "observed", "best", "best_epoch")
+    __slots__ = ("id", "path", "size_bytes", "digest", "metrics", "reason", "weights_kind", "has_optimizer", "save_seconds", "callback", "owned", "monitor", "mode", "observed", "best", "best_epoch", "optimizer", "held_seconds", "health", "health_detail", "parts", "parents")
     ID_FIELD_NUMBER: _ClassVar[int]
     PATH_FIELD_NUMBER: _ClassVar[int]
     SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
@@ -270,6 +310,12 @@ class CheckpointSaved(_message.Message):
     OBSERVED_FIELD_NUMBER: _ClassVar[int]
     BEST_FIELD_NUMBER: _ClassVar[int]
     BEST_EPOCH_FIELD_NUMBER: _ClassVar[int]
+    OPTIMIZER_FIELD_NUMBER: _ClassVar[int]
+    HELD_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    HEALTH_FIELD_NUMBER: _ClassVar[int]
+    HEALTH_DETAIL_FIELD_NUMBER: _ClassVar[int]
+    PARTS_FIELD_NUMBER: _ClassVar[int]
+    PARENTS_FIELD_NUMBER: _ClassVar[int]
     id: str
     path: str
     size_bytes: int
@@ -286,7 +332,93 @@ class CheckpointSaved(_message.Message):
     observed: float
     best: float
     best_epoch: int
-    def __init__(self, id: _Optional[str] = ..., path: _Optional[str] = ..., size_bytes: _Optional[int] = ..., digest: _Optional[str] = ..., metrics: _Optional[_Iterable[_Union[Metric, _Mapping]]] = ..., reason: _Optional[_Union[SaveReason, str]] = ..., weights_kind: _Optional[_Union[WeightsKind, str]] = ..., has_optimizer: bool = ..., save_seconds: _Optional[float] = ..., callback: _Optional[str] = ..., owned: bool = ..., monitor: _Optional[str] = ..., mode: _Optional[_Union[Mode, str]] = ..., observed: _Optional[float] = ..., best: _Optional[float] = ..., best_epoch: _Optional[int] = ...) -> None: ...
+    optimizer: str
+    held_seconds: float
+    health: Health
+    health_detail: str
+    parts: _containers.RepeatedCompositeFieldContainer[FilePart]
+    parents: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, id: _Optional[str] = ..., path: _Optional[str] = ..., size_bytes: _Optional[int] = ..., digest: _Optional[str] = ..., metrics: _Optional[_Iterable[_Union[Metric, _Mapping]]] = ..., reason: _Optional[_Union[SaveReason, str]] = ..., weights_kind: _Optional[_Union[WeightsKind, str]] = ..., has_optimizer: bool = ..., save_seconds: _Optional[float] = ..., callback: _Optional[str] = ..., owned: bool = ..., monitor: _Optional[str] = ..., mode: _Optional[_Union[Mode, str]] = ..., observed: _Optional[float] = ..., best: _Optional[float] = ..., best_epoch: _Optional[int] = ..., optimizer: _Optional[str] = ..., held_seconds: _Optional[float] = ..., health: _Optional[_Union[Health, str]] = ..., health_detail: _Optional[str] = ..., parts: _Optional[_Iterable[_Union[FilePart, _Mapping]]] = ..., parents: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class FilePart(_message.Message):
+    __slots__ = ("path", "size_bytes", "digest")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    size_bytes: int
+    digest: str
+    def __init__(self, path: _Optional[str] = ..., size_bytes: _Optional[int] = ..., digest: _Optional[str] = ...) -> None: ...
+
+class VariablesDescribed(_message.Message):
+    __slots__ = ("layout", "dataset", "name", "dtype", "shape", "offset", "size_bytes", "trainable")
+    LAYOUT_FIELD_NUMBER: _ClassVar[int]
+    DATASET_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DTYPE_FIELD_NUMBER: _ClassVar[int]
+    SHAPE_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    TRAINABLE_FIELD_NUMBER: _ClassVar[int]
+    layout: str
+    dataset: _containers.RepeatedScalarFieldContainer[str]
+    name: _containers.RepeatedScalarFieldContainer[str]
+    dtype: _containers.RepeatedScalarFieldContainer[str]
+    shape: _containers.RepeatedScalarFieldContainer[str]
+    offset: _containers.RepeatedScalarFieldContainer[int]
+    size_bytes: _containers.RepeatedScalarFieldContainer[int]
+    trainable: _containers.RepeatedScalarFieldContainer[bool]
+    def __init__(self, layout: _Optional[str] = ..., dataset: _Optional[_Iterable[str]] = ..., name: _Optional[_Iterable[str]] = ..., dtype: _Optional[_Iterable[str]] = ..., shape: _Optional[_Iterable[str]] = ..., offset: _Optional[_Iterable[int]] = ..., size_bytes: _Optional[_Iterable[int]] = ..., trainable: _Optional[_Iterable[bool]] = ...) -> None: ...
+
+class CheckpointMeasured(_message.Message):
+    __slots__ = ("id", "layout", "numbers", "counts", "digests")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    LAYOUT_FIELD_NUMBER: _ClassVar[int]
+    NUMBERS_FIELD_NUMBER: _ClassVar[int]
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
+    DIGESTS_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    layout: str
+    numbers: bytes
+    counts: bytes
+    digests: bytes
+    def __init__(self, id: _Optional[str] = ..., layout: _Optional[str] = ..., numbers: _Optional[bytes] = ..., counts: _Optional[bytes] = ..., digests: _Optional[bytes] = ...) -> None: ...
+
+class CheckpointDemoted(_message.Message):
+    __slots__ = ("id", "tier", "path", "size_bytes", "digest", "policy", "freed_bytes")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    TIER_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    POLICY_FIELD_NUMBER: _ClassVar[int]
+    FREED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    tier: Tier
+    path: str
+    size_bytes: int
+    digest: str
+    policy: str
+    freed_bytes: int
+    def __init__(self, id: _Optional[str] = ..., tier: _Optional[_Union[Tier, str]] = ..., path: _Optional[str] = ..., size_bytes: _Optional[int] = ..., digest: _Optional[str] = ..., policy: _Optional[str] = ..., freed_bytes: _Optional[int] = ...) -> None: ...
+
+class CheckpointRecovered(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    def __init__(self, id: _Optional[str] = ...) -> None: ...
+
+class CheckpointAnnotated(_message.Message):
+    __slots__ = ("id", "pinned", "note", "tags")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    PINNED_FIELD_NUMBER: _ClassVar[int]
+    NOTE_FIELD_NUMBER: _ClassVar[int]
+    TAGS_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    pinned: bool
+    note: str
+    tags: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, id: _Optional[str] = ..., pinned: bool = ..., note: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class CheckpointFailed(_message.Message):
     __slots__ = ("id", "path", "message", "errno", "metrics")
@@ -303,16 +435,18 @@ class CheckpointFailed(_message.Message):
     def __init__(self, id: _Optional[str] = ..., path: _Optional[str] = ..., message: _Optional[str] = ..., errno: _Optional[int] = ..., metrics: _Optional[_Iterable[_Union[Metric, _Mapping]]] = ...) -> None: ...
 
 class CheckpointPruned(_message.Message):
-    __slots__ = ("id", "policy", "freed_bytes", "replaced_by")
+    __slots__ = ("id", "policy", "freed_bytes", "replaced_by", "trash")
     ID_FIELD_NUMBER: _ClassVar[int]
     POLICY_FIELD_NUMBER: _ClassVar[int]
     FREED_BYTES_FIELD_NUMBER: _ClassVar[int]
     REPLACED_BY_FIELD_NUMBER: _ClassVar[int]
+    TRASH_FIELD_NUMBER: _ClassVar[int]
     id: str
     policy: str
     freed_bytes: int
     replaced_by: str
-    def __init__(self, id: _Optional[str] = ..., policy: _Optional[str] = ..., freed_bytes: _Optional[int] = ..., replaced_by: _Optional[str] = ...) -> None: ...
+    trash: str
+    def __init__(self, id: _Optional[str] = ..., policy: _Optional[str] = ..., freed_bytes: _Optional[int] = ..., replaced_by: _Optional[str] = ..., trash: _Optional[str] = ...) -> None: ...
 
 class Restored(_message.Message):
     __slots__ = ("checkpoint", "session", "checkpoint_epoch", "what")

@@ -17,8 +17,9 @@ from typing import Final
 from google.protobuf.message import DecodeError
 from tensorboard.compat.proto.event_pb2 import Event as TensorBoardEvent
 
+from epochline.codec import decode_record
 from epochline.errors import EventFormatError
-from epochline.events import Record, decode_record
+from epochline.events import Record
 from epochline.records import read_frames
 from epochline.writer import TAG_PREFIX
 

@@ -27,7 +27,8 @@ from tensorboard.compat.proto.summary_pb2 import (
 from tensorboard.compat.proto.tensor_pb2 import TensorProto
 from tensorboard.compat.proto.types_pb2 import DT_FLOAT, DT_STRING
 
-from epochline.events import Record, encode_record
+from epochline.codec import encode_record
+from epochline.events import Record
 from epochline.records import frame
 
 __all__ = ["PLUGIN_NAME", "TAG_PREFIX", "EventWriter"]

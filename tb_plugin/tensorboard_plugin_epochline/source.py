@@ -19,8 +19,9 @@ from tensorboard import plugin_util
 from tensorboard.data import provider as tb_provider
 from werkzeug.wrappers import Request
 
+from epochline.codec import decode_record
 from epochline.errors import EventFormatError
-from epochline.events import Notice, Record, decode_record
+from epochline.events import Notice, Record
 from epochline.writer import PLUGIN_NAME, TAG_PREFIX
 from tensorboard_plugin_epochline.runs import RunGroup, group_runs
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from hypothesis import strategies as st
@@ -13,10 +13,11 @@ from epochline.events import Event, Record
 
 __all__ = ["events", "events_of", "records"]
 
-_E = TypeVar("_E", bound=Event)
+_E = TypeVar("_E")
 _INT64 = st.integers(-(2**63), 2**63 - 1)
 _PLAIN: dict[Any, st.SearchStrategy[Any]] = {
     str: st.text(max_size=30),
+    bytes: st.binary(max_size=30),
     bool: st.booleans(),
     int: _INT64,
     float: st.floats(),
@@ -34,13 +35,17 @@ def _of_type(hint: Any) -> st.SearchStrategy[Any]:
         return st.dictionaries(*map(_of_type, arguments), max_size=4)
     if get_origin(hint) is tuple:
         return st.lists(_of_type(arguments[0]), max_size=4).map(tuple)
-    return st.sampled_from(list(hint))
+    return (
+        events_of(hint)
+        if isinstance(hint, type) and is_dataclass(hint)
+        else st.sampled_from(list(hint))
+    )
 
 
 def events_of(kind: type[_E]) -> st.SearchStrategy[_E]:
-    """Returns a strategy for events of one kind."""
+    """Returns a strategy for values of one class."""
     hints = get_type_hints(kind)
-    return st.builds(kind, **{spec.name: _of_type(hints[spec.name]) for spec in fields(kind)})
+    return st.builds(kind, **{spec.name: _of_type(hints[spec.name]) for spec in fields(kind)})  # type: ignore[arg-type]
 
 
 events: st.SearchStrategy[Event] = st.one_of(*map(events_of, get_args(Event)))

@@ -7,7 +7,8 @@ import re
 import pytest
 
 from epochline import events_pb2
-from epochline.events import SCHEMA, EndReason, SaveReason, Topic, Verdict, WeightsKind
+from epochline.codec import SCHEMA
+from epochline.events import EndReason, Health, SaveReason, Tier, Topic, Verdict, WeightsKind
 from epochline.timeline import RunState, Status
 from epochline.writer import PLUGIN_NAME, TAG_PREFIX
 from tests.docs.markdown import ROOT
@@ -42,7 +43,9 @@ def test_every_field_of_a_record_is_described() -> None:
         assert f"| `{field.name}` | MUST |" in section
 
 
-@pytest.mark.parametrize("enum", [EndReason, SaveReason, Status, Topic, Verdict, WeightsKind])
+@pytest.mark.parametrize(
+    "enum", [EndReason, Health, SaveReason, Status, Tier, Topic, Verdict, WeightsKind]
+)
 def test_every_value_of_an_enum_is_described(enum: type[EndReason]) -> None:
     """Whoever meets a word in a file finds it in the document."""
     assert [member for member in enum if f"`{member}`" not in FORMAT] == []

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from epochline.events import CheckpointSaved, EpochEnded, Record, SessionStarted, encode_record
+from epochline.codec import encode_record
+from epochline.events import CheckpointSaved, EpochEnded, Record, SessionStarted
 from tensorboard_plugin_epochline.answers import ApiError
 from tensorboard_plugin_epochline.directories import RunDirectories
 from tensorboard_plugin_epochline.library import Library

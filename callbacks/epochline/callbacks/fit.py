@@ -21,9 +21,8 @@ from typing import Any, Final, Protocol
 
 import keras
 
-from epochline.callbacks.catalog import Catalog, Kept
+from epochline.callbacks.catalog import Catalog
 from epochline.callbacks.measure import (
-    has_optimizer_state,
     iterations,
     metric_directions,
     scalar,
@@ -35,8 +34,6 @@ from epochline.callbacks.traps import Traps
 from epochline.callbacks.verdicts import Look, Situation, explain, look, rate_changes
 from epochline.errors import RunBusyError
 from epochline.events import (
-    CheckpointPruned,
-    CheckpointSaved,
     Decision,
     EndReason,
     EpochEnded,
@@ -51,8 +48,7 @@ from epochline.events import (
 )
 from epochline.restore.lineage import forget_restored, restored_from
 from epochline.run import Run
-from epochline.session import Session, new_id
-from epochline.store import digest_file
+from epochline.session import Session
 
 __all__ = ["Fit", "Part"]
 
@@ -294,46 +290,21 @@ class Fit:
                 )
 
     def _saved_by_keras(self, decision: Decision) -> list[Event]:
-        """A file that a stock callback wrote is a checkpoint, too; but not ours to delete."""
-        path = self.session.relative(decision.path)
+        """A file that a stock callback wrote is a checkpoint, too."""
         try:
-            file = digest_file(Path(decision.path))
-        except OSError:
-            return [decision]  # it was written and is gone again, or is not a regular file
-        kept = Kept(
-            id=new_id(),
-            epoch=self.session.epoch,
-            wall_time=time.time(),
-            metrics=self._logged,
-            path=path,
-            size_bytes=file.size_bytes,
-            digest=file.digest,
-            owned=False,
-        )
-        events: list[Event] = []
-        replaced = self.saver.catalog.at(path)
-        if replaced is not None:
-            events.append(CheckpointPruned(id=replaced.id, replaced_by=kept.id))
-        self.saver.catalog.add(kept)
-        better = decision.observed is not None
-        events.append(
-            CheckpointSaved(
-                id=kept.id,
-                path=path,
-                size_bytes=kept.size_bytes,
-                digest=kept.digest,
-                metrics=kept.metrics,
-                reason=SaveReason.BEST if better else SaveReason.SCHEDULED,
-                has_optimizer=has_optimizer_state(self.model),
+            return self.saver.adopt(
+                self.model,
+                Path(decision.path),
+                self._logged,
+                reason=SaveReason.SCHEDULED if decision.observed is None else SaveReason.BEST,
                 callback=decision.callback,
-                owned=False,
                 monitor=decision.monitor,
                 mode=decision.mode,
                 observed=decision.observed,
                 best=decision.best,
             )
-        )
-        return events
+        except OSError:
+            return [decision]  # it was written and is gone again, or is not a regular file
 
     def _end_hook(self, hook: str, epoch: int | None, logs: Mapping[str, Any]) -> None:
         events: list[Event] = []

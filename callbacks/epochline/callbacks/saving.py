@@ -11,6 +11,7 @@ error and recorded, and leaves the file that was there before.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,17 @@ import keras
 from epochline.callbacks.catalog import Catalog, Kept
 from epochline.callbacks.measure import has_optimizer_state, non_finite_weight
 from epochline.callbacks.serialize import file_image
-from epochline.events import CheckpointFailed, CheckpointPruned, CheckpointSaved
+from epochline.events import CheckpointFailed, CheckpointPruned, CheckpointSaved, Event
 from epochline.retention import ModeOf, RetentionPolicy
 from epochline.session import Session, new_id
-from epochline.store import CheckpointStore, Deletion, PendingFile, WrittenFile
+from epochline.store import (
+    CheckpointStore,
+    Deletion,
+    FileDigest,
+    PendingFile,
+    WrittenFile,
+    digest_file,
+)
 
 __all__ = ["Saver"]
 
@@ -73,30 +81,48 @@ class Saver:
             self._failed(identity, relative, metrics, error)
             return None
         self._session.record(
-            CheckpointSaved(
-                id=identity,
-                path=relative,
-                size_bytes=written.size_bytes,
-                digest=written.digest,
-                metrics=metrics,
+            self._saved(
+                identity,
+                relative,
+                FileDigest(digest=written.digest, size_bytes=written.size_bytes),
+                metrics,
                 has_optimizer=has_optimizer_state(model),
                 save_seconds=written.seconds,
                 **recorded,
             )
         )
-        self.catalog.add(
-            Kept(
-                id=identity,
-                epoch=self._session.epoch,
-                wall_time=self._session.last_wall_time,
-                metrics=metrics,
-                path=relative,
-                size_bytes=written.size_bytes,
-                digest=written.digest,
-                owned=True,
-            )
-        )
         return identity
+
+    def adopt(
+        self, model: keras.Model, path: Path, metrics: Mapping[str, float], **recorded: Any
+    ) -> list[Event]:
+        """Takes a file that somebody else just saved into the catalog; it is not ours to delete.
+
+        Args:
+            model: What was saved.
+            path: The file.
+            metrics: Metrics of this moment.
+            **recorded: Further fields of `CheckpointSaved`.
+
+        Returns:
+            What is to be recorded of it.
+
+        Raises:
+            OSError: If the file is gone again, or is not a regular file.
+        """
+        relative, identity = self._session.relative(path), new_id()
+        file = digest_file(path)
+        events = self._replaced(relative, identity)
+        saved = self._saved(
+            identity,
+            relative,
+            file,
+            metrics,
+            has_optimizer=has_optimizer_state(model),
+            owned=False,
+            **recorded,
+        )
+        return [*events, saved]
 
     def prune(self, policy: RetentionPolicy, mode_of: ModeOf) -> None:
         """Deletes the checkpoints that `policy` lets go, and records each.
@@ -143,12 +169,47 @@ class Saver:
     ) -> WrittenFile:
         with PendingFile(path, replace=overwrite, size_bytes=len(image)) as pending:
             pending.write(image)
-            replaced = self.catalog.at(relative)
-            if replaced is not None:
-                # Said before the name changes hands: were we killed in between, the list would else
-                # show the old checkpoint with the new one's weights.
-                self._session.record(CheckpointPruned(id=replaced.id, replaced_by=identity))
+            # Said before the name changes hands: were we killed in between, the list would else
+            # show the old checkpoint with the new one's weights.
+            replaced = self._replaced(relative, identity)
+            if replaced:
+                self._session.record(*replaced)
             return pending.publish()
+
+    def _replaced(self, relative: str, identity: str) -> list[Event]:
+        replaced = self.catalog.at(relative)
+        return [CheckpointPruned(id=replaced.id, replaced_by=identity)] if replaced else []
+
+    def _saved(
+        self,
+        identity: str,
+        relative: str,
+        file: FileDigest,
+        metrics: Mapping[str, float],
+        **recorded: Any,
+    ) -> CheckpointSaved:
+        """Puts a file into the catalog, and returns what is to be recorded of it."""
+        saved = CheckpointSaved(
+            id=identity,
+            path=relative,
+            size_bytes=file.size_bytes,
+            digest=file.digest,
+            metrics=metrics,
+            **recorded,
+        )
+        self.catalog.add(
+            Kept(
+                id=identity,
+                epoch=self._session.epoch,
+                wall_time=time.time(),
+                metrics=metrics,
+                path=relative,
+                size_bytes=file.size_bytes,
+                digest=file.digest,
+                owned=saved.owned,
+            )
+        )
+        return saved
 
     def _failed(
         self, identity: str, relative: str, metrics: Mapping[str, float], error: Exception

@@ -26,6 +26,8 @@ export const REASON_LABEL: Record<Reason, string> = {
   best: 'Best so far',
   scheduled: 'Scheduled',
   manual: 'Manual',
+  adopted: 'Adopted',
+  average: 'Average',
 };
 
 export const STATE_LABEL: Record<RunState, string> = {

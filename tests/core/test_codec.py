@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from epochline import events_pb2
+from epochline.codec import decode_record, encode_record
 from epochline.errors import EventFormatError
 from epochline.events import (
     Decision,
@@ -20,8 +21,6 @@ from epochline.events import (
     SessionEnded,
     Topic,
     Verdict,
-    decode_record,
-    encode_record,
 )
 from tests.core.strategies import records
 
