@@ -32,8 +32,8 @@ def test_fingerprint_follows_the_files(tmp_path: Path) -> None:
     fingerprints = []
     for data in (b"1", b"12", b"1"):
         file.write_bytes(data)
-        time.sleep(0.1)
-        watch.sizes(["a.h5"])
+        while watch.sizes(["a.h5"]) != {"a.h5": len(data)}:  # it looks again after a while
+            time.sleep(0.01)
         fingerprints.append(watch.fingerprint)
 
     assert fingerprints[0] == fingerprints[2] != fingerprints[1]
