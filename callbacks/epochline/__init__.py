@@ -16,35 +16,58 @@ if TYPE_CHECKING:
     from epochline.callbacks.recorder import record
     from epochline.errors import (
         CheckpointCorruptError,
+        CheckpointFormatError,
         CheckpointMismatchError,
         CheckpointMissingError,
         CheckpointNotFoundError,
         EpochlineError,
         EventFormatError,
         MetricNotFoundError,
+        PruneBusyError,
         RunBusyError,
         RunNotFoundError,
     )
+    from epochline.planning import Fate, PrunePlan, PruneStep
     from epochline.reader import find_runs
     from epochline.restore import RestoreResult
-    from epochline.retention import AnyOf, KeepAll, KeepBest, KeepEvery, KeepLast, RetentionPolicy
+    from epochline.retention import (
+        AllOf,
+        AnyOf,
+        KeepAll,
+        KeepBest,
+        KeepEvery,
+        KeepLast,
+        Not,
+        Retention,
+        RetentionPolicy,
+    )
     from epochline.run import Checkpoint, Run, open_run
+    from epochline.upkeep import PruneResult
 
 __all__ = [
+    "AllOf",
     "AnyOf",
     "Checkpoint",
     "CheckpointCorruptError",
+    "CheckpointFormatError",
     "CheckpointMismatchError",
     "CheckpointMissingError",
     "CheckpointNotFoundError",
     "EpochlineError",
     "EventFormatError",
+    "Fate",
     "KeepAll",
     "KeepBest",
     "KeepEvery",
     "KeepLast",
     "MetricNotFoundError",
+    "Not",
+    "PruneBusyError",
+    "PrunePlan",
+    "PruneResult",
+    "PruneStep",
     "RestoreResult",
+    "Retention",
     "RetentionPolicy",
     "Run",
     "RunBusyError",
@@ -56,10 +79,22 @@ __all__ = [
 
 _HOMES = {
     "callbacks.recorder": ("record",),
+    "planning": ("Fate", "PrunePlan", "PruneStep"),
     "reader": ("find_runs",),
     "restore": ("RestoreResult",),
-    "retention": ("AnyOf", "KeepAll", "KeepBest", "KeepEvery", "KeepLast", "RetentionPolicy"),
+    "retention": (
+        "AllOf",
+        "AnyOf",
+        "KeepAll",
+        "KeepBest",
+        "KeepEvery",
+        "KeepLast",
+        "Not",
+        "Retention",
+        "RetentionPolicy",
+    ),
     "run": ("Checkpoint", "Run", "open_run"),
+    "upkeep": ("PruneResult",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -8,9 +8,10 @@ and `decode_record` answers any bytes whatever with a record or an `EventFormatE
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import fields
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, fields
 from enum import StrEnum
+from itertools import takewhile
 from operator import attrgetter
 from typing import Any, Final, get_origin, get_type_hints
 
@@ -52,6 +53,8 @@ __all__ = ["SCHEMA", "decode_record", "encode_record"]
 SCHEMA: Final = 1
 """Version of the record format. A reader refuses records of a higher version in words."""
 
+_VALIDATION: Final = "val_"
+
 # The kinds of `Event.kind` in events.proto, by the name of their field there.
 _KINDS: Final[dict[str, type[Event]]] = {
     "session_started": SessionStarted,
@@ -70,7 +73,8 @@ _KINDS: Final[dict[str, type[Event]]] = {
     "checkpoint_recovered": CheckpointRecovered,
     "checkpoint_annotated": CheckpointAnnotated,
 }
-_FIELD_OF_KIND: Final = {kind: name for name, kind in _KINDS.items()}
+# An event without a value for these that this version knows is left out.
+_REQUIRED: Final = frozenset({"topic", "verdict", "reason", "weights_kind", "tier"})
 
 # Python enum -> the prefix that protobuf wants before each of its names.
 _ENUM_PREFIX: Final[dict[type[StrEnum], str]] = {
@@ -83,49 +87,56 @@ _ENUM_PREFIX: Final[dict[type[StrEnum], str]] = {
     Health: "HEALTH_",
     Tier: "TIER_",
 }
-_NUMBERS: Final[dict[type[StrEnum], dict[StrEnum, int]]] = {
-    enum: {member: getattr(events_pb2, prefix + member.name) for member in enum}
+# Name of the enum -> Python member -> number in the protobuf enum, and back.
+_NUMBERS: Final[dict[str, dict[StrEnum, int]]] = {
+    enum.__name__: {member: getattr(events_pb2, prefix + member.name) for member in enum}
     for enum, prefix in _ENUM_PREFIX.items()
 }
-# Name of the protobuf enum -> its number -> Python member.
 _MEMBERS: Final[dict[str, dict[int, StrEnum]]] = {
-    enum.__name__: {number: member for member, number in numbers.items()}
-    for enum, numbers in _NUMBERS.items()
+    name: {number: member for member, number in numbers.items()}
+    for name, numbers in _NUMBERS.items()
 }
 
 
 def encode_record(record: Record) -> bytes:
     """Returns the payload of one TensorBoard event for `record`."""
     message = events_pb2.Record(
-        schema=SCHEMA, seq=record.seq, epoch=record.epoch, step=record.step, batch=record.batch
+        schema=SCHEMA,
+        seq=record.seq,
+        epoch=record.epoch,
+        step=record.step,
+        batch=record.batch,
+        events=_encode_events(record.events),
     )
-    for event in record.events:
-        target = getattr(message.events.add(), _FIELD_OF_KIND[type(event)])
-        target.SetInParent()
-        for spec in fields(event):
-            _set(target, spec.name, getattr(event, spec.name))
     payload: bytes = message.SerializeToString()
     return payload
 
 
-def _set(target: Any, name: str, value: Any) -> None:
-    if value is None:
-        return
-    if name == "metrics":
-        for key, number in value.items():
-            target.metrics.add(name=key, value=number)
-    elif name == "directions":
-        for key, mode in value.items():
-            target.directions.add(metric=key, mode=_NUMBERS[Mode][mode])
-    elif name == "parts":
-        for part in value:
-            target.parts.add(path=part.path, size_bytes=part.size_bytes, digest=part.digest)
-    elif isinstance(value, tuple):
-        getattr(target, name).extend(value)
-    elif isinstance(value, StrEnum):
-        setattr(target, name, _NUMBERS[type(value)][value])
-    else:
-        setattr(target, name, value)
+def _encode_events(events: Sequence[Event]) -> list[dict[str, Any]]:
+    """Returns what makes the messages; decisions point at the metrics of their epoch."""
+    messages: list[dict[str, Any]] = []
+    places: dict[str | None, tuple[int, float]] = {}
+    for event in events:
+        form = _FORM_OF[type(event)]
+        values = form.encode(event)
+        if isinstance(event, EpochEnded):
+            places = dict(_places(values["metrics"]))
+        elif isinstance(event, Decision) and event.monitor in places:
+            place, value = places[event.monitor]
+            # By what is shown: NaN equals itself only so, and zeros of other sign do not.
+            if repr(event.observed) == repr(value):
+                del values["monitor"], values["observed"]
+                values["metric"] = place
+        messages.append({form.name: values})
+    return messages
+
+
+def _places(metrics: list[dict[str, Any]]) -> Iterator[tuple[str, tuple[int, float]]]:
+    """Yields the name of each metric with its place, as `Decision.metric` counts, and its value."""
+    for index, item in enumerate(metrics):
+        yield item["name"], (2 * index, item["value"])
+        if "validation" in item:
+            yield f"{_VALIDATION}{item['name']}", (2 * index + 1, item["validation"])
 
 
 def decode_record(session: str, wall_time: float, payload: bytes) -> Record:
@@ -161,76 +172,150 @@ def decode_record(session: str, wall_time: float, payload: bytes) -> Record:
         epoch=message.epoch,
         step=message.step,
         batch=message.batch,
-        events=tuple(event for item in message.events if (event := _decode_event(item))),
+        events=tuple(_decode_events(message.events)),
     )
 
 
-def _decode_event(message: events_pb2.Event) -> Event | None:
-    name = message.WhichOneof("kind")
-    if name is None:
-        return None
-    source: Message = getattr(message, name)
-    values: dict[str, Any] = {}
-    for field_name, read, required in _READERS[name]:
-        values[field_name] = value = read(source)
-        if required and value is None:
-            return None
-    return _KINDS[name](**values)
+def _decode_events(messages: Sequence[events_pb2.Event]) -> Iterator[Event]:
+    metrics: Sequence[events_pb2.Metric] = ()
+    for message in messages:
+        name = message.WhichOneof("kind")
+        if name is None:
+            continue
+        source = getattr(message, name)
+        if name == "epoch_ended":
+            metrics = source.metrics
+        elif name == "decision" and source.HasField("metric"):
+            place, validation = divmod(source.metric, 2)
+            if place < len(metrics):
+                item = metrics[place]
+                source.monitor = f"{_VALIDATION}{item.name}" if validation else item.name
+                source.observed = item.validation if validation else item.value
+        event = _FORMS[name].decode(source)
+        if event is not None:
+            yield event
 
 
-_Reader = Callable[[Any], Any]
+class _Form:
+    """The binary form of one kind of event; made once, because records are read by the thousand.
+
+    Args:
+        name: Field of `Event` in events.proto.
+        kind: The kind.
+
+    Attributes:
+        name: As given.
+    """
+
+    def __init__(self, name: str, kind: type[Event]) -> None:
+        self.name = name
+        self._kind = kind
+        self._fields = tuple(spec.name for spec in fields(kind))
+        # Of a single name it would return the bare value, so there is one more.
+        self._values: Callable[[Any], Sequence[Any]] = attrgetter(*self._fields, "__class__")
+        self._slots = tuple(getattr(kind, field).__set__ for field in self._fields)
+        message: type[Message] = getattr(events_pb2, kind.__name__)
+        types = get_type_hints(kind)
+        self._optional: list[tuple[int, str]] = []
+        self._required: list[int] = []
+        self._to_message: list[tuple[str, _Convert]] = []
+        self._to_event: list[tuple[int, _Convert]] = []
+        for place, field in enumerate(self._fields):
+            descriptor = message.DESCRIPTOR.fields_by_name[field]
+            if field in _NESTED:
+                to_message, to_event = _NESTED[field]
+                self._to_message.append((field, to_message))
+                self._to_event.append((place, to_event))
+            elif descriptor.enum_type is not None:
+                enum = descriptor.enum_type.name
+                self._to_message.append((field, _NUMBERS[enum].__getitem__))
+                self._to_event.append((place, _MEMBERS[enum].get))
+            elif get_origin(types[field]) is tuple:
+                self._to_event.append((place, tuple))
+            elif descriptor.has_presence:
+                self._optional.append((place, field))
+            if field in _REQUIRED:
+                self._required.append(place)
+
+    def encode(self, event: Event) -> dict[str, Any]:
+        """Returns the fields of the message for `event`."""
+        pairs = zip(self._fields, self._values(event), strict=False)
+        values = {name: value for name, value in pairs if value is not None}
+        for name, convert in self._to_message:
+            if name in values:
+                values[name] = convert(values[name])
+        return values
+
+    def decode(self, message: Message) -> Event | None:
+        """Returns the event in `message`, None when this version does not know what it says."""
+        values = list(self._values(message))
+        for place, name in self._optional:
+            if not values[place] and not message.HasField(name):
+                values[place] = None
+        for place, convert in self._to_event:
+            values[place] = convert(values[place])
+        for place in self._required:
+            if values[place] is None:
+                return None
+        event = object.__new__(self._kind)
+        # A frozen dataclass sets its fields in Python, one by one: three times the time.
+        for set_value, value in zip(self._slots, values, strict=False):
+            set_value(event, value)
+        return event
 
 
-def _metrics(source: Any) -> dict[str, float]:
-    return {item.name: item.value for item in source.metrics}
+_Convert = Callable[[Any], Any]
 
 
-def _directions(source: Any) -> dict[str, StrEnum]:
+def _metric_messages(metrics: Mapping[str, float]) -> list[dict[str, Any]]:
+    names = list(metrics)
+    paired = list(takewhile(lambda name: f"{_VALIDATION}{name}" in metrics, names))
+    validation = [f"{_VALIDATION}{name}" for name in paired]
+    messages = [{"name": name, "value": value} for name, value in metrics.items()]
+    if names[len(paired) : 2 * len(paired)] != validation:
+        return messages  # the order could not be told from the pairs
+    for message, name in zip(messages, validation, strict=False):
+        message["validation"] = metrics[name]
+    return messages[: len(paired)] + messages[2 * len(paired) :]
+
+
+def _metrics(messages: Sequence[events_pb2.Metric]) -> dict[str, float]:
+    values = {item.name: item.value for item in messages}
+    if messages and messages[0].HasField("validation"):
+        paired = list(takewhile(lambda item: item.HasField("validation"), messages))
+        rest = messages[len(paired) :]
+        values = {item.name: item.value for item in paired}
+        values |= {f"{_VALIDATION}{item.name}": item.validation for item in paired}
+        values |= {item.name: item.value for item in rest}
+    return values
+
+
+def _direction_messages(directions: Mapping[str, Mode]) -> list[dict[str, Any]]:
+    numbers = _NUMBERS["Mode"]
+    return [{"metric": metric, "mode": numbers[mode]} for metric, mode in directions.items()]
+
+
+def _directions(messages: Sequence[events_pb2.Direction]) -> dict[str, StrEnum]:
     modes = _MEMBERS["Mode"]
-    return {item.metric: modes[item.mode] for item in source.directions if item.mode in modes}
+    return {item.metric: modes[item.mode] for item in messages if item.mode in modes}
 
 
-def _parts(source: Any) -> tuple[FilePart, ...]:
+def _part_messages(parts: Sequence[FilePart]) -> list[dict[str, Any]]:
+    return [asdict(part) for part in parts]
+
+
+def _parts(messages: Sequence[events_pb2.FilePart]) -> tuple[FilePart, ...]:
     return tuple(
         FilePart(path=item.path, size_bytes=item.size_bytes, digest=item.digest)
-        for item in source.parts
+        for item in messages
     )
 
 
-# Fields that hold messages of their own.
-_NESTED: Final[dict[str, _Reader]] = {
-    "metrics": _metrics,
-    "directions": _directions,
-    "parts": _parts,
+# Fields that hold messages of their own: how they are written, and read.
+_NESTED: Final[dict[str, tuple[_Convert, _Convert]]] = {
+    "metrics": (_metric_messages, _metrics),
+    "directions": (_direction_messages, _directions),
+    "parts": (_part_messages, _parts),
 }
-
-
-def _reader(kind: type[Event], name: str) -> _Reader:
-    """Returns what reads one field; made once, because records are read by the thousand."""
-    descriptor = getattr(events_pb2, kind.__name__).DESCRIPTOR.fields_by_name[name]
-    get = attrgetter(name)
-    if name in _NESTED:
-        return _NESTED[name]
-    if descriptor.enum_type is not None:
-        members = _MEMBERS[descriptor.enum_type.name]
-        return lambda source: members.get(get(source))
-    if get_origin(get_type_hints(kind)[name]) is tuple:
-        return lambda source: tuple(get(source))
-    if descriptor.has_presence:
-        return lambda source: get(source) if source.HasField(name) else None
-    return get
-
-
-# Kind -> for each of its fields: name, reader, and whether an event without a value known to this
-# version is left out.
-_READERS: Final[dict[str, tuple[tuple[str, _Reader, bool], ...]]] = {
-    name: tuple(
-        (
-            spec.name,
-            _reader(kind, spec.name),
-            spec.name in ("topic", "verdict", "reason", "weights_kind", "tier"),
-        )
-        for spec in fields(kind)
-    )
-    for name, kind in _KINDS.items()
-}
+_FORMS: Final = {name: _Form(name, kind) for name, kind in _KINDS.items()}
+_FORM_OF: Final = {kind: _FORMS[name] for name, kind in _KINDS.items()}

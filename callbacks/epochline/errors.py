@@ -10,12 +10,14 @@ from collections.abc import Iterable
 
 __all__ = [
     "CheckpointCorruptError",
+    "CheckpointFormatError",
     "CheckpointMismatchError",
     "CheckpointMissingError",
     "CheckpointNotFoundError",
     "EpochlineError",
     "EventFormatError",
     "MetricNotFoundError",
+    "PruneBusyError",
     "RunBusyError",
     "RunNotFoundError",
 ]
@@ -111,6 +113,23 @@ class CheckpointCorruptError(EpochlineError, ValueError):
         )
 
 
+class CheckpointFormatError(EpochlineError, ValueError):
+    """A file is not a plain Keras weights file, so its variables cannot be read one by one.
+
+    Attributes:
+        path: The file.
+        reason: What is the matter with it, in one sentence.
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(
+            f"The variables in {path!r} cannot be read: {reason} Give a `.weights.h5` or `.keras` "
+            "file as Keras writes it."
+        )
+
+
 class CheckpointMismatchError(EpochlineError, ValueError):
     """A checkpoint does not fit the model that it should be loaded into.
 
@@ -146,6 +165,21 @@ class RunBusyError(EpochlineError, RuntimeError):
         super().__init__(
             f"Another training is writing to this run ({owner}; lock {path!r}). Give each "
             "training a log directory of its own, or wait until the other one has ended."
+        )
+
+
+class PruneBusyError(EpochlineError, RuntimeError):
+    """Somebody else is pruning the same run at this moment.
+
+    Attributes:
+        path: The run directory.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(
+            f"Another process is pruning the run {path!r} at this moment. Nothing was done; try "
+            "again when it has finished."
         )
 
 

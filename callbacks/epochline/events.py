@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 __all__ = [
+    "ACTIONS",
     "CheckpointAnnotated",
     "CheckpointDemoted",
     "CheckpointFailed",
@@ -41,6 +42,9 @@ __all__ = [
     "WeightsKind",
 ]
 
+ACTIONS: Final = "0" * 16
+"""In place of a session: what was done by hand, outside of any training."""
+
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
@@ -58,6 +62,7 @@ class Topic(StrEnum):
     LEARNING_RATE = "learning_rate"
     STOP = "stop"
     RESTORE = "restore"
+    WEIGHTS = "weights"
 
 
 class Verdict(StrEnum):
@@ -76,6 +81,11 @@ class Verdict(StrEnum):
     METRIC_MISSING = "metric_missing"
     RESTORED = "restored"
     SKIPPED = "skipped"
+    BACKED_UP = "backed_up"
+    BACKUP_REMOVED = "backup_removed"
+    SWAPPED_IN = "swapped_in"
+    SWAPPED_BACK = "swapped_back"
+    EMA_VALIDATED = "ema_validated"
 
 
 class EndReason(StrEnum):
@@ -150,6 +160,7 @@ class SessionEnded:
     reason: EndReason
     callback: str = ""
     message: str = ""
+    position: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -330,6 +341,7 @@ class CheckpointPruned:
     freed_bytes: int = 0
     replaced_by: str = ""
     trash: str = ""
+    operation: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,6 +29,7 @@ class Topic(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     TOPIC_LEARNING_RATE: _ClassVar[Topic]
     TOPIC_STOP: _ClassVar[Topic]
     TOPIC_RESTORE: _ClassVar[Topic]
+    TOPIC_WEIGHTS: _ClassVar[Topic]
 
 class Verdict(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -46,6 +47,11 @@ class Verdict(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     VERDICT_METRIC_MISSING: _ClassVar[Verdict]
     VERDICT_RESTORED: _ClassVar[Verdict]
     VERDICT_SKIPPED: _ClassVar[Verdict]
+    VERDICT_BACKED_UP: _ClassVar[Verdict]
+    VERDICT_BACKUP_REMOVED: _ClassVar[Verdict]
+    VERDICT_SWAPPED_IN: _ClassVar[Verdict]
+    VERDICT_SWAPPED_BACK: _ClassVar[Verdict]
+    VERDICT_EMA_VALIDATED: _ClassVar[Verdict]
 
 class SaveReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -91,6 +97,7 @@ TOPIC_CHECKPOINT: Topic
 TOPIC_LEARNING_RATE: Topic
 TOPIC_STOP: Topic
 TOPIC_RESTORE: Topic
+TOPIC_WEIGHTS: Topic
 VERDICT_UNSPECIFIED: Verdict
 VERDICT_SAVED: Verdict
 VERDICT_NOT_SAVED: Verdict
@@ -105,6 +112,11 @@ VERDICT_WEIGHTS_RESTORED: Verdict
 VERDICT_METRIC_MISSING: Verdict
 VERDICT_RESTORED: Verdict
 VERDICT_SKIPPED: Verdict
+VERDICT_BACKED_UP: Verdict
+VERDICT_BACKUP_REMOVED: Verdict
+VERDICT_SWAPPED_IN: Verdict
+VERDICT_SWAPPED_BACK: Verdict
+VERDICT_EMA_VALIDATED: Verdict
 SAVE_REASON_UNSPECIFIED: SaveReason
 SAVE_REASON_BEST: SaveReason
 SAVE_REASON_SCHEDULED: SaveReason
@@ -175,12 +187,14 @@ class Event(_message.Message):
     def __init__(self, session_started: _Optional[_Union[SessionStarted, _Mapping]] = ..., session_ended: _Optional[_Union[SessionEnded, _Mapping]] = ..., epoch_ended: _Optional[_Union[EpochEnded, _Mapping]] = ..., metrics_described: _Optional[_Union[MetricsDescribed, _Mapping]] = ..., decision: _Optional[_Union[Decision, _Mapping]] = ..., checkpoint_saved: _Optional[_Union[CheckpointSaved, _Mapping]] = ..., checkpoint_failed: _Optional[_Union[CheckpointFailed, _Mapping]] = ..., checkpoint_pruned: _Optional[_Union[CheckpointPruned, _Mapping]] = ..., restored: _Optional[_Union[Restored, _Mapping]] = ..., notice: _Optional[_Union[Notice, _Mapping]] = ..., variables_described: _Optional[_Union[VariablesDescribed, _Mapping]] = ..., checkpoint_measured: _Optional[_Union[CheckpointMeasured, _Mapping]] = ..., checkpoint_demoted: _Optional[_Union[CheckpointDemoted, _Mapping]] = ..., checkpoint_recovered: _Optional[_Union[CheckpointRecovered, _Mapping]] = ..., checkpoint_annotated: _Optional[_Union[CheckpointAnnotated, _Mapping]] = ...) -> None: ...
 
 class Metric(_message.Message):
-    __slots__ = ("name", "value")
+    __slots__ = ("name", "value", "validation")
     NAME_FIELD_NUMBER: _ClassVar[int]
     VALUE_FIELD_NUMBER: _ClassVar[int]
+    VALIDATION_FIELD_NUMBER: _ClassVar[int]
     name: str
     value: float
-    def __init__(self, name: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    validation: float
+    def __init__(self, name: _Optional[str] = ..., value: _Optional[float] = ..., validation: _Optional[float] = ...) -> None: ...
 
 class Direction(_message.Message):
     __slots__ = ("metric", "mode")
@@ -223,14 +237,16 @@ class SessionStarted(_message.Message):
     def __init__(self, parent: _Optional[str] = ..., initial_epoch: _Optional[int] = ..., planned_epochs: _Optional[int] = ..., steps_per_epoch: _Optional[int] = ..., backend: _Optional[str] = ..., keras_version: _Optional[str] = ..., model_name: _Optional[str] = ..., host: _Optional[str] = ..., pid: _Optional[int] = ..., callbacks: _Optional[_Iterable[str]] = ..., monitor: _Optional[str] = ..., mode: _Optional[_Union[Mode, str]] = ..., save: _Optional[str] = ..., keep: _Optional[str] = ...) -> None: ...
 
 class SessionEnded(_message.Message):
-    __slots__ = ("reason", "callback", "message")
+    __slots__ = ("reason", "callback", "message", "position")
     REASON_FIELD_NUMBER: _ClassVar[int]
     CALLBACK_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
     reason: EndReason
     callback: str
     message: str
-    def __init__(self, reason: _Optional[_Union[EndReason, str]] = ..., callback: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
+    position: int
+    def __init__(self, reason: _Optional[_Union[EndReason, str]] = ..., callback: _Optional[str] = ..., message: _Optional[str] = ..., position: _Optional[int] = ...) -> None: ...
 
 class EpochEnded(_message.Message):
     __slots__ = ("metrics", "duration_seconds")
@@ -247,7 +263,7 @@ class MetricsDescribed(_message.Message):
     def __init__(self, directions: _Optional[_Iterable[_Union[Direction, _Mapping]]] = ...) -> None: ...
 
 class Decision(_message.Message):
-    __slots__ = ("callback", "position", "topic", "verdict", "monitor", "mode", "observed", "best", "best_epoch", "min_delta", "baseline", "wait", "patience", "cooldown", "start_from_epoch", "lr_before", "lr_after", "min_lr", "optimizer", "path", "detail")
+    __slots__ = ("callback", "position", "topic", "verdict", "monitor", "mode", "observed", "best", "best_epoch", "min_delta", "baseline", "wait", "patience", "cooldown", "start_from_epoch", "lr_before", "lr_after", "min_lr", "optimizer", "path", "detail", "metric")
     CALLBACK_FIELD_NUMBER: _ClassVar[int]
     POSITION_FIELD_NUMBER: _ClassVar[int]
     TOPIC_FIELD_NUMBER: _ClassVar[int]
@@ -269,6 +285,7 @@ class Decision(_message.Message):
     OPTIMIZER_FIELD_NUMBER: _ClassVar[int]
     PATH_FIELD_NUMBER: _ClassVar[int]
     DETAIL_FIELD_NUMBER: _ClassVar[int]
+    METRIC_FIELD_NUMBER: _ClassVar[int]
     callback: str
     position: int
     topic: Topic
@@ -290,7 +307,8 @@ class Decision(_message.Message):
     optimizer: str
     path: str
     detail: str
-    def __init__(self, callback: _Optional[str] = ..., position: _Optional[int] = ..., topic: _Optional[_Union[Topic, str]] = ..., verdict: _Optional[_Union[Verdict, str]] = ..., monitor: _Optional[str] = ..., mode: _Optional[_Union[Mode, str]] = ..., observed: _Optional[float] = ..., best: _Optional[float] = ..., best_epoch: _Optional[int] = ..., min_delta: _Optional[float] = ..., baseline: _Optional[float] = ..., wait: _Optional[int] = ..., patience: _Optional[int] = ..., cooldown: _Optional[int] = ..., start_from_epoch: _Optional[int] = ..., lr_before: _Optional[float] = ..., lr_after: _Optional[float] = ..., min_lr: _Optional[float] = ..., optimizer: _Optional[str] = ..., path: _Optional[str] = ..., detail: _Optional[str] = ...) -> None: ...
+    metric: int
+    def __init__(self, callback: _Optional[str] = ..., position: _Optional[int] = ..., topic: _Optional[_Union[Topic, str]] = ..., verdict: _Optional[_Union[Verdict, str]] = ..., monitor: _Optional[str] = ..., mode: _Optional[_Union[Mode, str]] = ..., observed: _Optional[float] = ..., best: _Optional[float] = ..., best_epoch: _Optional[int] = ..., min_delta: _Optional[float] = ..., baseline: _Optional[float] = ..., wait: _Optional[int] = ..., patience: _Optional[int] = ..., cooldown: _Optional[int] = ..., start_from_epoch: _Optional[int] = ..., lr_before: _Optional[float] = ..., lr_after: _Optional[float] = ..., min_lr: _Optional[float] = ..., optimizer: _Optional[str] = ..., path: _Optional[str] = ..., detail: _Optional[str] = ..., metric: _Optional[int] = ...) -> None: ...
 
 class CheckpointSaved(_message.Message):
     __slots__ = ("id", "path", "size_bytes", "digest", "metrics", "reason", "weights_kind", "has_optimizer", "save_seconds", "callback", "owned", "monitor", "mode", "observed", "best", "best_epoch", "optimizer", "held_seconds", "health", "health_detail", "parts", "parents")
@@ -435,18 +453,20 @@ class CheckpointFailed(_message.Message):
     def __init__(self, id: _Optional[str] = ..., path: _Optional[str] = ..., message: _Optional[str] = ..., errno: _Optional[int] = ..., metrics: _Optional[_Iterable[_Union[Metric, _Mapping]]] = ...) -> None: ...
 
 class CheckpointPruned(_message.Message):
-    __slots__ = ("id", "policy", "freed_bytes", "replaced_by", "trash")
+    __slots__ = ("id", "policy", "freed_bytes", "replaced_by", "trash", "operation")
     ID_FIELD_NUMBER: _ClassVar[int]
     POLICY_FIELD_NUMBER: _ClassVar[int]
     FREED_BYTES_FIELD_NUMBER: _ClassVar[int]
     REPLACED_BY_FIELD_NUMBER: _ClassVar[int]
     TRASH_FIELD_NUMBER: _ClassVar[int]
+    OPERATION_FIELD_NUMBER: _ClassVar[int]
     id: str
     policy: str
     freed_bytes: int
     replaced_by: str
     trash: str
-    def __init__(self, id: _Optional[str] = ..., policy: _Optional[str] = ..., freed_bytes: _Optional[int] = ..., replaced_by: _Optional[str] = ..., trash: _Optional[str] = ...) -> None: ...
+    operation: str
+    def __init__(self, id: _Optional[str] = ..., policy: _Optional[str] = ..., freed_bytes: _Optional[int] = ..., replaced_by: _Optional[str] = ..., trash: _Optional[str] = ..., operation: _Optional[str] = ...) -> None: ...
 
 class Restored(_message.Message):
     __slots__ = ("checkpoint", "session", "checkpoint_epoch", "what")

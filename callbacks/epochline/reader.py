@@ -1,18 +1,20 @@
 """Read records back from event files, without TensorBoard running and without TensorFlow.
 
-Knows where the timeline of a run lies below a log directory; nothing of what the records mean.
+Knows where the timeline of a run lies below a log directory; nothing of what the records mean. What
+was done by hand, outside of any training, is in a file of its own, the action log (`actions.py`).
 
-Invariant: any bytes in an event file lead to records or to a `Damage` that says what was left out,
-never to another exception or to memory beyond the size of the file.
+Invariant: any bytes in a file lead to records or to a `Damage` that says what was left out, never to
+another exception or to memory beyond the size of the file.
 """
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from google.protobuf.message import DecodeError
 from tensorboard.compat.proto.event_pb2 import Event as TensorBoardEvent
@@ -21,20 +23,36 @@ from epochline.codec import decode_record
 from epochline.errors import EventFormatError
 from epochline.events import Record
 from epochline.records import read_frames
+from epochline.store.files import open_regular
 from epochline.writer import TAG_PREFIX
 
-__all__ = ["TIMELINE_DIR", "Damage", "ReadResult", "find_runs", "read_records"]
+__all__ = [
+    "CONTROL_DIR",
+    "TIMELINE_DIR",
+    "Damage",
+    "ReadResult",
+    "actions_path",
+    "find_runs",
+    "read_actions",
+    "read_records",
+]
 
 TIMELINE_DIR: Final = "timeline"
 """The sub-run of a run directory that holds its records."""
 
+CONTROL_DIR: Final = "control"
+"""Below the timeline of a run: locks, requests, action log, audit log, trash."""
+
+_ACTIONS_FILE: Final = "actions.records"
+_MOST_ACTIONS_BYTES: Final = 64 << 20
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Damage:
-    """A part of an event file that could not be read.
+    """A part of a file that could not be read.
 
     Attributes:
-        path: The event file.
+        path: The event file, or the action log.
         message: What is wrong with it, in one sentence.
     """
 
@@ -53,8 +71,8 @@ class ReadResult:
 def find_runs(logdir: str | os.PathLike[str]) -> list[str]:
     """Returns the names of the runs below `logdir` that Epochline recorded.
 
-    A run is a directory that holds `timeline/events.out.tfevents…`; its name is its path below
-    `logdir` with `/`, or `.` for `logdir` itself. Links to directories are followed once, as
+    A run is a directory that holds `timeline/events.out.tfevents…`, or an action log when its files
+    were adopted; its name is its path below `logdir` with `/`, or `.` for `logdir` itself. Links to directories are followed once, as
     TensorBoard does.
 
     Args:
@@ -72,33 +90,78 @@ def find_runs(logdir: str | os.PathLike[str]) -> list[str]:
             continue
         seen.add((status.st_dev, status.st_ino))
         subdirectories.sort()
-        if TIMELINE_DIR in subdirectories and _event_files(Path(directory, TIMELINE_DIR)):
+        if TIMELINE_DIR in subdirectories and (
+            _event_files(Path(directory, TIMELINE_DIR)) or actions_path(directory).is_file()
+        ):
             runs.append(Path(os.path.relpath(directory, logdir)).as_posix())
     return runs
 
 
+def actions_path(run_dir: str | os.PathLike[str]) -> Path:
+    """Returns the action log of a run."""
+    return Path(run_dir, TIMELINE_DIR, CONTROL_DIR, _ACTIONS_FILE)
+
+
 def read_records(run_dir: str | os.PathLike[str]) -> ReadResult:
-    """Reads all records of the run in `run_dir`.
+    """Reads all records of the run in `run_dir`, what was done by hand last.
 
     Args:
         run_dir: What was passed to `Timeline`.
     """
+    results = [_read(path) for path in _event_files(Path(run_dir, TIMELINE_DIR))]
+    results.append(read_actions(run_dir))
+    return ReadResult(
+        records=tuple(record for result in results for record in result.records),
+        damages=tuple(damage for result in results for damage in result.damages),
+    )
+
+
+def read_actions(run_dir: str | os.PathLike[str]) -> ReadResult:
+    """Reads what was done by hand to the run in `run_dir`.
+
+    No symbolic link below `run_dir` is followed, and no log of more than 64 MB is read.
+
+    Args:
+        run_dir: What was passed to `Timeline`.
+    """
+    try:
+        descriptor = open_regular(actions_path(run_dir), beneath=Path(run_dir))
+    except (FileNotFoundError, NotADirectoryError):
+        return ReadResult(records=(), damages=())
+    except OSError as error:
+        return _unread(actions_path(run_dir), str(error))
+    with io.FileIO(descriptor) as file:
+        if os.fstat(descriptor).st_size > _MOST_ACTIONS_BYTES:
+            return _unread(actions_path(run_dir), f"{_ACTIONS_FILE} is too large to be the log.")
+        return _read_open(actions_path(run_dir), file)
+
+
+def _read(path: Path) -> ReadResult:
+    try:
+        with path.open("rb") as file:
+            return _read_open(path, file)
+    except OSError as error:
+        return _unread(path, str(error))
+
+
+def _read_open(path: Path, file: BinaryIO) -> ReadResult:
     records: list[Record] = []
-    damages: list[Damage] = []
-    for path in _event_files(Path(run_dir, TIMELINE_DIR)):
-        try:
-            with path.open("rb") as file:
-                for data in read_frames(file):
-                    records.extend(_decode(data))
-                if file.tell() < os.fstat(file.fileno()).st_size:
-                    message = (
-                        f"{path.name} is damaged or incomplete after byte {file.tell()}; the "
-                        "events behind that are not shown."
-                    )
-                    damages.append(Damage(path=str(path), message=message))
-        except (OSError, EventFormatError) as error:
-            damages.append(Damage(path=str(path), message=str(error)))
-    return ReadResult(records=tuple(records), damages=tuple(damages))
+    try:
+        for data in read_frames(file):
+            records.extend(_decode(data))
+        if file.tell() == os.fstat(file.fileno()).st_size:
+            return ReadResult(records=tuple(records), damages=())
+        message = (
+            f"{path.name} is damaged or incomplete after byte {file.tell()}; the events behind that "
+            "are not shown."
+        )
+    except (OSError, EventFormatError) as error:
+        message = str(error)
+    return ReadResult(records=tuple(records), damages=(Damage(path=str(path), message=message),))
+
+
+def _unread(path: Path, message: str) -> ReadResult:
+    return ReadResult(records=(), damages=(Damage(path=str(path), message=message),))
 
 
 def _event_files(directory: Path) -> list[Path]:

@@ -1,63 +1,55 @@
-"""Which checkpoints stay? Retention policies are values; deciding is a pure function of records.
+"""Which checkpoints are kept: policies are values, which combine.
 
-Knows no files, clock or Keras. What a policy does not keep may be deleted; who deletes is not
-decided here.
+Knows no files, clock or Keras. A policy says what to keep; `Retention` adds what is made smaller
+and how many bytes all of it may take. `planning.py` makes a plan of them.
 
-Invariant: `surplus` is idempotent and does not depend on the order of its input; it never names the
-newest checkpoint or a protected one.
+Invariant: what a policy keeps it still keeps when others are gone. Those that choose from what is
+there (the last, the best, the first of an interval) have that by nature, `AnyOf` and `AllOf` from
+their parts, and `Not` because it looks at all that ever was. So pruning again prunes nothing more.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Protocol, runtime_checkable
 
-from epochline.events import Mode
-from epochline.monitor import infer_mode, rank_key
+from epochline.events import Mode, Tier
+from epochline.inventory import TIERS, Inventory, ModeOf, Retainable
+from epochline.monitor import rank_key
+from epochline.sentences import size
 
-__all__ = ["AnyOf", "KeepAll", "KeepBest", "KeepEvery", "KeepLast", "Retainable", "RetentionPolicy"]
+__all__ = [
+    "AllOf",
+    "AnyOf",
+    "Demotion",
+    "KeepAll",
+    "KeepBest",
+    "KeepEvery",
+    "KeepLast",
+    "ModeOf",
+    "Not",
+    "Retention",
+    "RetentionPolicy",
+    "parse_bytes",
+]
 
-
-ModeOf = Callable[[str], Mode]
-"""Metric name to the direction that is better."""
-
-
-class Retainable(Protocol):
-    """What a policy may look at."""
-
-    @property
-    def id(self) -> str:
-        """Identity of the checkpoint."""
-        ...
-
-    @property
-    def epoch(self) -> int:
-        """Zero-based epoch."""
-        ...
-
-    @property
-    def wall_time(self) -> float:
-        """When it was saved, in seconds since the Unix epoch."""
-        ...
-
-    @property
-    def metrics(self) -> Mapping[str, float]:
-        """The metrics of its epoch."""
-        ...
+_SIZE: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kMGTP]?)(i?)B?\s*", re.IGNORECASE)
 
 
 @runtime_checkable
 class RetentionPolicy(Protocol):
-    """A rule that says which checkpoints to keep. Policies combine with ``|``."""
+    """A rule that says which checkpoints to keep. Policies combine with ``|``, ``&`` and ``~``."""
 
-    def keep(self, checkpoints: Sequence[Retainable], mode_of: ModeOf = infer_mode) -> set[str]:
+    def keep(self, inventory: Inventory) -> set[str]:
         """Returns the ids of those to keep.
 
+        What is kept must still be kept when checkpoints that are not kept are gone.
+
         Args:
-            checkpoints: All that exist, oldest first.
-            mode_of: Says which direction of a metric is better.
+            inventory: What there is.
         """
         ...
 
@@ -70,19 +62,55 @@ class _Composable:
     __slots__ = ()
 
     def __or__(self, other: RetentionPolicy) -> AnyOf:
-        parts: list[RetentionPolicy] = []
-        for policy in (self, other):
-            parts.extend(policy.policies if isinstance(policy, AnyOf) else [policy])  # type: ignore[list-item]
-        return AnyOf(*parts)
+        return AnyOf(*_flat(AnyOf, self), *_flat(AnyOf, other))
+
+    def __and__(self, other: RetentionPolicy) -> AllOf:
+        return AllOf(*_flat(AllOf, self), *_flat(AllOf, other))
+
+    def __invert__(self) -> RetentionPolicy:
+        return Not(self)  # type: ignore[arg-type]  # every subclass is a policy
+
+    def demote(self, tier: Tier | str, *, after: RetentionPolicy) -> Retention:
+        """Returns this policy, with what is kept made smaller after a while.
+
+        Args:
+            tier: `"without_optimizer"` takes the optimizer's state out of the file: the weights
+                stay exactly what they were, and a training can no longer be continued from it as if
+                nothing had happened. `"bfloat16"` also rounds the weights to two bytes each, which
+                is lossy (about three digits stay) and meant for archives.
+            after: Policy for those that stay whole; the others are made smaller.
+
+        Example:
+            >>> keep = KeepLast(10).demote("without_optimizer", after=KeepLast(2))
+            >>> str(keep)
+            'last 10, without optimizer after last 2'
+        """
+        return Retention(self).demote(tier, after=after)  # type: ignore[arg-type]
+
+    def within(self, max_bytes: int | str) -> Retention:
+        """Returns this policy with a budget.
+
+        Args:
+            max_bytes: What all checkpoints together may take, as a number or as in "20 GB".
+
+        Example:
+            >>> str((KeepLast(2) | KeepBest("val_loss", 3)).within("20 GB"))
+            'last 2 or best 3 by val_loss, within 20 GB'
+        """
+        return Retention(self).within(max_bytes)  # type: ignore[arg-type]
+
+
+def _flat(kind: type[AnyOf | AllOf], policy: object) -> Sequence[RetentionPolicy]:
+    return policy.policies if isinstance(policy, kind) else (policy,)  # type: ignore[return-value]
 
 
 @dataclass(frozen=True, slots=True)
 class KeepAll(_Composable):
     """Keeps every checkpoint."""
 
-    def keep(self, checkpoints: Sequence[Retainable], mode_of: ModeOf = infer_mode) -> set[str]:
+    def keep(self, inventory: Inventory) -> set[str]:
         """Returns all ids."""
-        return {item.id for item in checkpoints}
+        return {item.id for item in inventory.present}
 
     def __str__(self) -> str:
         return "all"
@@ -104,9 +132,9 @@ class KeepLast(_Composable):
     def __post_init__(self) -> None:
         _at_least_one("KeepLast", "n", self.n)
 
-    def keep(self, checkpoints: Sequence[Retainable], mode_of: ModeOf = infer_mode) -> set[str]:
+    def keep(self, inventory: Inventory) -> set[str]:
         """Returns the ids of the newest `n`."""
-        return {item.id for item in checkpoints[-self.n :]}
+        return {item.id for item in inventory.present[-self.n :]}
 
     def __str__(self) -> str:
         return f"last {self.n}"
@@ -137,12 +165,16 @@ class KeepBest(_Composable):
             msg = f"KeepBest got mode={self.mode!r}. Use 'min', 'max' or None."
             raise ValueError(msg)
 
-    def keep(self, checkpoints: Sequence[Retainable], mode_of: ModeOf = infer_mode) -> set[str]:
+    def keep(self, inventory: Inventory) -> set[str]:
         """Returns the ids of the best `n`."""
-        mode = mode_of(self.metric) if self.mode is None else Mode(self.mode)
-        ranked = list(reversed(checkpoints))
+        return {item.id for item in self.ranked(inventory)[: self.n]}
+
+    def ranked(self, inventory: Inventory) -> list[Retainable]:
+        """Returns what is there, the best first."""
+        mode = inventory.mode_of(self.metric) if self.mode is None else Mode(self.mode)
+        ranked = list(reversed(inventory.present))
         ranked.sort(key=lambda item: rank_key(item.metrics.get(self.metric), mode))
-        return {item.id for item in ranked[: self.n]}
+        return ranked
 
     def __str__(self) -> str:
         return f"best {self.n} by {self.metric}"
@@ -172,10 +204,10 @@ class KeepEvery(_Composable):
             )
             raise ValueError(msg)
 
-    def keep(self, checkpoints: Sequence[Retainable], mode_of: ModeOf = infer_mode) -> set[str]:
+    def keep(self, inventory: Inventory) -> set[str]:
         """Returns the id of the first checkpoint of each interval."""
         first: dict[int, str] = {}
-        for item in checkpoints:
+        for item in inventory.present:
             interval = self._interval(item)
             if interval > 0:
                 first.setdefault(interval, item.id)
@@ -200,6 +232,10 @@ class AnyOf(_Composable):
     Args:
         *policies: The policies, at least one.
 
+    Raises:
+        ValueError: If there is none.
+        TypeError: If one has a budget or demotions, which are set for all together.
+
     Example:
         >>> str(KeepLast(2) | KeepBest("val_loss", 3))
         'last 2 or best 3 by val_loss'
@@ -208,38 +244,192 @@ class AnyOf(_Composable):
     policies: tuple[RetentionPolicy, ...]
 
     def __init__(self, *policies: RetentionPolicy) -> None:
-        if not policies:
-            msg = "AnyOf got no policies. Give at least one, such as KeepLast(2)."
-            raise ValueError(msg)
+        _check_parts("AnyOf", policies)
         object.__setattr__(self, "policies", policies)
 
-    def keep(self, checkpoints: Sequence[Retainable], mode_of: ModeOf = infer_mode) -> set[str]:
+    def keep(self, inventory: Inventory) -> set[str]:
         """Returns the ids that any of the policies keeps."""
-        return set().union(*(policy.keep(checkpoints, mode_of) for policy in self.policies))
+        return set().union(*(policy.keep(inventory) for policy in self.policies))
 
     def __str__(self) -> str:
-        return " or ".join(str(policy) for policy in self.policies)
+        return " or ".join(map(str, self.policies))
 
 
-def surplus(
-    policy: RetentionPolicy,
-    checkpoints: Iterable[Retainable],
-    protected: Collection[str] = (),
-    mode_of: ModeOf = infer_mode,
-) -> tuple[str, ...]:
-    """Returns the ids of the checkpoints that may go, oldest first.
+@dataclass(frozen=True, slots=True, init=False)
+class AllOf(_Composable):
+    """Keeps what each of several policies keeps; also written `a & b`.
+
+    Args:
+        *policies: The policies, at least one.
+
+    Raises:
+        ValueError: If there is none.
+        TypeError: If one has a budget or demotions, which are set for all together.
+
+    Example:
+        >>> str(KeepEvery(epochs=10) & KeepBest("val_loss", 5))
+        'every 10 epochs and best 5 by val_loss'
+    """
+
+    policies: tuple[RetentionPolicy, ...]
+
+    def __init__(self, *policies: RetentionPolicy) -> None:
+        _check_parts("AllOf", policies)
+        object.__setattr__(self, "policies", policies)
+
+    def keep(self, inventory: Inventory) -> set[str]:
+        """Returns the ids that all of the policies keep."""
+        return set.intersection(*(policy.keep(inventory) for policy in self.policies))
+
+    def __str__(self) -> str:
+        return " and ".join(_in_parentheses(policy, AnyOf) for policy in self.policies)
+
+
+@dataclass(frozen=True, slots=True)
+class Not(_Composable):
+    """Keeps what another policy does not; also written `~a`.
+
+    It asks what the other one would keep of all checkpoints that there ever were. Else `~KeepLast`
+    would find new last ones to let go each time that it is asked.
+
+    Args:
+        policy: The other policy.
+
+    Raises:
+        TypeError: If that has a budget or demotions.
+
+    Example:
+        >>> str(~(KeepLast(2) | KeepEvery(epochs=10)))
+        'not (last 2 or every 10 epochs)'
+    """
+
+    policy: RetentionPolicy
+
+    def __post_init__(self) -> None:
+        _check_parts("Not", (self.policy,))
+
+    def keep(self, inventory: Inventory) -> set[str]:
+        """Returns the ids that the other policy does not keep."""
+        everything = replace(inventory, present=inventory.ever)
+        return {item.id for item in inventory.present} - self.policy.keep(everything)
+
+    def __invert__(self) -> RetentionPolicy:
+        return self.policy
+
+    def __str__(self) -> str:
+        return f"not {_in_parentheses(self.policy, AnyOf, AllOf)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Demotion:
+    """What is made smaller, and how.
+
+    Attributes:
+        tier: How much of them is left.
+        after: Policy for those that are not touched.
+    """
+
+    tier: Tier
+    after: RetentionPolicy
+
+    def __str__(self) -> str:
+        return f"{self.tier.replace('_', ' ')} after {self.after}"
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """A policy and all that comes behind it; made by `policy.demote(...)` and `policy.within(...)`.
+
+    In whatever order they are set: what the policy does not keep goes; of the rest some are made
+    smaller; if that still takes more than the budget, more goes. Then the first to go is what no
+    `KeepBest` of the policy wants, the oldest first, and after that the worst of the best. Not even
+    the budget takes the newest, the newest good one, or a pinned one.
 
     Args:
         policy: Says what to keep.
-        checkpoints: All that exist, in any order.
-        protected: Ids that stay whatever the policy says.
-        mode_of: Says which direction of a metric is better, for policies that leave it open.
+        demotions: What is made smaller.
+        max_bytes: How much all checkpoints may take, None for no bound.
+
+    Example:
+        >>> keep = KeepLast(5) | KeepBest("val_loss", 3)
+        >>> keep = keep.demote("without_optimizer", after=KeepLast(2)).within("20 GB")
+        >>> str(keep)
+        'last 5 or best 3 by val_loss, without optimizer after last 2, within 20 GB'
     """
-    ordered = sorted(checkpoints, key=lambda item: (item.wall_time, item.epoch, item.id))
-    if not ordered:
-        return ()
-    stays = policy.keep(ordered, mode_of) | set(protected) | {ordered[-1].id}
-    return tuple(item.id for item in ordered if item.id not in stays)
+
+    policy: RetentionPolicy
+    demotions: tuple[Demotion, ...] = ()
+    max_bytes: int | None = None
+
+    def __post_init__(self) -> None:
+        _check_parts("Retention", (self.policy, *(demotion.after for demotion in self.demotions)))
+
+    def demote(self, tier: Tier | str, *, after: RetentionPolicy) -> Retention:
+        """Returns the same with one more demotion; see `KeepAll.demote`.
+
+        Raises:
+            ValueError: If `tier` is none that a checkpoint can be demoted to.
+        """
+        if tier not in TIERS[1:]:
+            msg = f"demote got {tier!r}. Use {TIERS[1].value!r} or {TIERS[2].value!r}."
+            raise ValueError(msg)
+        return replace(self, demotions=(*self.demotions, Demotion(Tier(tier), after)))
+
+    def within(self, max_bytes: int | str) -> Retention:
+        """Returns the same with a budget of `max_bytes`; see `KeepAll.within`."""
+        return replace(self, max_bytes=parse_bytes(max_bytes))
+
+    def keep(self, inventory: Inventory) -> set[str]:
+        """Returns what the policy keeps, before demotions and budget."""
+        return self.policy.keep(inventory)
+
+    def __str__(self) -> str:
+        parts = [str(self.policy), *map(str, self.demotions)]
+        if self.max_bytes is not None:
+            parts.append(f"within {size(self.max_bytes)}")
+        return ", ".join(parts)
+
+
+def parse_bytes(amount: int | str) -> int:
+    """Returns a number of bytes.
+
+    Args:
+        amount: A number, or a text such as "20 GB", "500MB", "1.5 TB" (decimal, as disks are sold)
+            or "16 GiB" (binary).
+
+    Raises:
+        ValueError: If it is neither, or not positive.
+
+    Example:
+        >>> parse_bytes("1.5 GB"), parse_bytes("2 KiB"), parse_bytes(300)
+        (1500000000, 2048, 300)
+    """
+    match = _SIZE.fullmatch(str(amount))
+    number = 0
+    if match is not None:
+        base = 1024 if match[3] else 1000
+        number = int(float(match[1]) * base ** " KMGTP".index(match[2].upper() or " "))
+    if number <= 0:
+        msg = f"Got a size of {amount!r}. Write a positive number of bytes, or such as '20 GB'."
+        raise ValueError(msg)
+    return number
+
+
+def _in_parentheses(policy: RetentionPolicy, *kinds: type) -> str:
+    return f"({policy})" if isinstance(policy, kinds) else str(policy)
+
+
+def _check_parts(name: str, policies: Sequence[object]) -> None:
+    if not policies:
+        msg = f"{name} got no policies. Give at least one, such as KeepLast(2)."
+        raise ValueError(msg)
+    for policy in policies:
+        if isinstance(policy, Retention) or not isinstance(policy, RetentionPolicy):
+            msg = (
+                f"{name} got {policy!r}. Give policies such as KeepLast(2); set demotions and the "
+                "budget behind them: (a | b).demote(...).within(...)."
+            )
+            raise TypeError(msg)
 
 
 def _at_least_one(name: str, argument: str, value: int) -> None:

@@ -1,7 +1,8 @@
 """Ask a run: its history, checkpoints and decisions, from the files alone.
 
 Reads event files and looks at the checkpoint files; works while the run is being trained, and when
-neither TensorBoard nor Keras is installed or running. It writes nothing.
+neither TensorBoard nor Keras is installed or running. Asking writes nothing; what is done to the
+checkpoints (pin, prune, recover) is done by `upkeep.py`.
 
 Invariant: a `Run` shows one moment; it changes only by `refresh`.
 """
@@ -9,13 +10,14 @@ Invariant: a `Run` shows one moment; it changes only by `refresh`.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from epochline.errors import CheckpointMissingError, CheckpointNotFoundError, RunNotFoundError
-from epochline.events import Mode
+from epochline.events import ACTIONS, Mode
 from epochline.reader import Damage, find_runs, read_records
 from epochline.session import lock_path
 from epochline.store import FileState, VerifyResult, export_verified, is_locked, verify
@@ -33,7 +35,11 @@ from epochline.timeline import (
 )
 
 if TYPE_CHECKING:
+    from epochline.layout import Layout
     from epochline.restore import RestoreResult
+    from epochline.retention import RetentionPolicy
+    from epochline.statistics import Measurements
+    from epochline.upkeep import PruneResult
 
 __all__ = ["Checkpoint", "Run", "open_run"]
 
@@ -52,6 +58,32 @@ class Checkpoint(CheckpointEntry):
     def file(self) -> Path:
         """Its file, as an absolute path."""
         return self.run_dir / self.path
+
+    @cached_property
+    def layout(self) -> Layout | None:
+        """Where its variables lie in its file; None when that was not recorded.
+
+        Raises:
+            EventFormatError: If the record is damaged.
+        """
+        from epochline.layout import Layout
+
+        return None if self.described is None else Layout.from_event(self.described)
+
+    @cached_property
+    def measurements(self) -> Measurements | None:
+        """Statistics and digests of its variables, in the order of `layout`; None without one.
+
+        They were recorded when it was saved, and stay when its file goes.
+
+        Raises:
+            EventFormatError: If the record is damaged.
+        """
+        from epochline.statistics import Measurements
+
+        if self.measured is None or self.described is None:
+            return None
+        return Measurements.from_event(self.measured)
 
     def restore(self, model: Any, *, optimizer: bool = True) -> RestoreResult:
         """Loads it into `model`: all of it, or nothing.
@@ -108,6 +140,64 @@ class Checkpoint(CheckpointEntry):
         )
         return written.path
 
+    def pin(self, note: str | None = None) -> Checkpoint:
+        """Makes it stay whatever a retention policy says, and returns it as it is then.
+
+        A training that runs sees the pin before it prunes the next time.
+
+        Args:
+            note: What to note, up to 4000 characters; None leaves what was noted.
+
+        Raises:
+            CheckpointMissingError: If its file is not there.
+            ValueError: If the note is longer.
+        """
+        if not self.restorable:
+            raise CheckpointMissingError(
+                str(self.file), f"{self.file.name} cannot be pinned. {self.why}"
+            )
+        return self._annotated(pinned=True, note=note)
+
+    def unpin(self) -> Checkpoint:
+        """Leaves it to the retention policies again, and returns it as it is then."""
+        return self._annotated(pinned=False)
+
+    def annotate(self, *, note: str | None = None, tags: Sequence[str] | None = None) -> Checkpoint:
+        """Notes something, or tags it, and returns it as it is then.
+
+        Args:
+            note: Text for people, up to 4000 characters; None leaves what was noted.
+            tags: Up to 30 words of up to 60 characters, in place of those before; None leaves them.
+
+        Raises:
+            ValueError: If note or tags are longer.
+        """
+        return self._annotated(note=note, tags=tags)
+
+    def recover(self) -> Checkpoint:
+        """Takes it out of the trash, and returns it as it is then.
+
+        No training prunes it again; a prune by hand may.
+
+        Raises:
+            CheckpointMissingError: If it is not in the trash (any more).
+            FileExistsError: If another file is at its place.
+        """
+        from epochline.upkeep import undo_prune
+
+        run = Run(self.run_dir)
+        undo_prune(run, (self.id,))
+        return run.checkpoint(self.id)
+
+    def _annotated(self, **said: Any) -> Checkpoint:
+        from epochline.upkeep import annotate
+
+        event = annotate(self.run_dir, self.id, **said)
+        status = self.status
+        if self.restorable:
+            status = Status.PINNED if event.pinned else Status.SAVED
+        return replace(self, pinned=event.pinned, note=event.note, tags=event.tags, status=status)
+
 
 class Run:
     """A run that Epochline recorded; made by `open_run`.
@@ -121,6 +211,7 @@ class Run:
         timeline: All that is known of the run, as one value.
         damages: Parts of the event files that could not be read.
         state: What the run is doing.
+        actions_seen: Number of the last record of what was done by hand, -1 when there is none.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -139,6 +230,7 @@ class Run:
             timeline, checkpoints=tuple(_checkpoint(self.path, entry) for entry in entries)
         )
         self.damages: tuple[Damage, ...] = result.damages
+        self.actions_seen = max((r.seq for r in result.records if r.session == ACTIONS), default=-1)
         self.state: RunState = self.timeline.state(alive=alive)
 
     @property
@@ -235,6 +327,52 @@ class Run:
         """
         return _own(self.timeline.by_id(checkpoint_id))
 
+    def prune(
+        self, policy: RetentionPolicy, *, dry_run: bool = True, trash: bool = True
+    ) -> PruneResult:
+        """Lets go the checkpoints that a retention policy does not keep.
+
+        Only files that Epochline wrote, and that still are what was recorded, are touched. The run
+        may be trained meanwhile.
+
+        Args:
+            policy: What to keep, such as `KeepLast(2) | KeepBest("val_loss", 3)`, perhaps with
+                `.demote(...)` and `.within("20 GB")`.
+            dry_run: True, the default, only tells what would go, what it frees and why.
+            trash: Whether what goes stays in the trash for a while, from where `undo_prune` takes
+                it back.
+
+        Returns:
+            The plan, with what was done of it.
+
+        Raises:
+            PruneBusyError: If somebody else is pruning the run.
+
+        Example:
+            >>> for step in run.prune(KeepLast(2)).plan.steps:  # doctest: +SKIP
+            ...     print(step.id, step.fate, step.frees_bytes, step.why)
+        """
+        from epochline.upkeep import prune_run
+
+        return prune_run(self, policy, dry_run=dry_run, trash=trash)
+
+    def undo_prune(self, *checkpoint_ids: str) -> tuple[Checkpoint, ...]:
+        """Takes checkpoints out of the trash, and returns them.
+
+        Args:
+            *checkpoint_ids: Which ones; those that the newest prune by hand removed when none is
+                given.
+
+        Raises:
+            CheckpointMissingError: If there is nothing to take out, or one is not in the trash any
+                more.
+            FileExistsError: If another file is at the place of one; the others were taken out.
+            PruneBusyError: If somebody else is pruning the run.
+        """
+        from epochline.upkeep import undo_prune
+
+        return tuple(self.checkpoint(name) for name in undo_prune(self, checkpoint_ids))
+
     def plot(self, path: str | os.PathLike[str], *, metrics: tuple[str, ...] = ()) -> Path:
         """Draws train and validation curves with the markers into a file, and returns its path.
 
@@ -281,18 +419,16 @@ def open_run(path: str | os.PathLike[str]) -> Run:
 
 def _sizes(run_dir: Path, timeline: Timeline) -> Mapping[str, int | None]:
     sizes: dict[str, int | None] = {}
-    for entry in timeline.checkpoints:
-        if entry.restorable:
-            try:
-                sizes[entry.path] = (run_dir / entry.path).stat().st_size
-            except (FileNotFoundError, NotADirectoryError):
-                sizes[entry.path] = None
+    for path in timeline.files():
+        try:
+            sizes[path] = (run_dir / path).stat().st_size
+        except (FileNotFoundError, NotADirectoryError):
+            sizes[path] = None
     return sizes
 
 
 def _checkpoint(run_dir: Path, entry: CheckpointEntry) -> Checkpoint:
-    values = {spec.name: getattr(entry, spec.name) for spec in fields(entry)}
-    return Checkpoint(run_dir=run_dir, **values)
+    return Checkpoint(run_dir=run_dir, **vars(entry))
 
 
 def _own(entry: CheckpointEntry) -> Checkpoint:

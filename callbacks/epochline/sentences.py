@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 from epochline.events import (
+    CheckpointDemoted,
     CheckpointPruned,
     CheckpointSaved,
     Decision,
@@ -19,11 +20,21 @@ from epochline.events import (
     Mode,
     SaveReason,
     SessionEnded,
+    Tier,
     Topic,
     Verdict,
 )
 
-__all__ = ["describe", "number", "rate", "session_end", "size", "why_pruned", "why_saved"]
+__all__ = [
+    "describe",
+    "number",
+    "rate",
+    "session_end",
+    "size",
+    "why_demoted",
+    "why_pruned",
+    "why_saved",
+]
 
 _CLOSEST: Final = 4
 _FINEST: Final = 17
@@ -85,13 +96,21 @@ def size(bytes_: int | None) -> str:
     return f"{value:.1f} TB"
 
 
+_SAVED: Final = {
+    SaveReason.SCHEDULED: "Saved as scheduled",
+    SaveReason.ADOPTED: "Taken into the run by hand; the file was there before",
+}
+
+
 def why_saved(event: CheckpointSaved) -> str:
     """Returns why a checkpoint was saved."""
-    saved = "Saved as scheduled" if event.reason is SaveReason.SCHEDULED else "Saved on request"
+    saved = _SAVED.get(event.reason, "Saved on request")
     if event.monitor is None or event.observed is None:
         return f"{saved}."
     observed = f"{event.monitor} {number(event.observed, event.best)}"
     if event.reason is SaveReason.BEST:
+        if math.isnan(event.observed):
+            return f"Saved: {event.monitor} is NaN, the first value, and so the best for good."
         if event.best is None:
             return f"Saved: {observed} is the first value, and so the best so far."
         sign = ">" if event.mode is Mode.MAX else "<"
@@ -106,7 +125,19 @@ def why_pruned(event: CheckpointPruned) -> str:
     """Returns why the file of a checkpoint is gone on purpose."""
     if event.replaced_by:
         return "Its file was replaced by a later checkpoint of the same name."
-    return f"Removed: the run keeps {event.policy}. Metrics remain, weights do not."
+    why = f"by hand, to keep {event.policy}" if event.operation else f"the run keeps {event.policy}"
+    left = "Its file is in the trash." if event.trash else "Metrics remain, weights do not."
+    return f"Removed: {why}. {left}"
+
+
+def why_demoted(event: CheckpointDemoted) -> str:
+    """Returns what is left of a checkpoint whose file was made smaller."""
+    what = (
+        "the weights were rounded to bfloat16, which is lossy, and the optimizer's state left out"
+        if event.tier is Tier.BFLOAT16
+        else "the optimizer's state was left out; the weights are what they were"
+    )
+    return f"Made smaller: {what}."
 
 
 def session_end(event: SessionEnded, last_epoch: int | None) -> str:
@@ -127,7 +158,8 @@ def session_end(event: SessionEnded, last_epoch: int | None) -> str:
         case EndReason.INTERRUPTED:
             return f"Interrupted {epoch}."
         case EndReason.FAILED:
-            return f"Failed {epoch}: {event.message or 'an exception left fit'}"
+            where = f", in {event.callback}" if event.callback else ""
+            return f"Failed {epoch}{where}: {event.message or 'an exception left fit'}"
 
 
 def describe(decision: Decision) -> str:
@@ -140,24 +172,48 @@ def _best(best: float | None, observed: float | None, epoch: int | None) -> str:
     return f"{number(best, observed)}{at}"
 
 
+def _is_nan(value: float | None) -> bool:
+    return value is not None and math.isnan(value)
+
+
 def _missing(d: Decision) -> str:
     return f"{d.callback} did not find its metric {d.monitor}. {d.detail}".strip()
 
 
 def _checkpoint(d: Decision) -> str:
-    observed = f"{d.monitor} {number(d.observed, d.best)}"
     match d.verdict:
+        case Verdict.SAVED if d.observed is None or d.best is None:
+            return f"{d.callback} saved {d.path}. {d.detail}".strip()
         case Verdict.SAVED:
-            return f"{d.callback} saved {d.path}."
+            sign = ">" if d.mode is Mode.MAX else "<"
+            return (
+                f"{d.callback} saved {d.path}: {d.monitor} {number(d.observed, d.best)} {sign} "
+                f"{_best(d.best, d.observed, d.best_epoch)}. {d.detail}".strip()
+            )
         case Verdict.METRIC_MISSING:
             return _missing(d)
-        case _ if d.observed is None:
-            return f"Not saved. {d.detail}".strip()
-        case _ if math.isnan(d.observed):
-            return f"Not saved: {d.monitor} is NaN."
+        case Verdict.BACKED_UP:
+            return f"{d.callback} made a backup at {d.path}. {d.detail}".strip()
+        case Verdict.BACKUP_REMOVED:
+            return f"{d.callback} removed {d.path}. {d.detail}".strip()
+        case Verdict.SKIPPED:
+            return f"Not saved: the save before was still being written. {d.detail}".strip()
         case _:
-            sign = "≤" if d.mode is Mode.MAX else "≥"
-            return f"Not saved: {observed} {sign} {_best(d.best, d.observed, d.best_epoch)}."
+            return _not_saved(d)
+
+
+def _not_saved(d: Decision) -> str:
+    if d.observed is not None and math.isnan(d.observed):
+        return f"Not saved: {d.monitor} is NaN."
+    if d.observed is None or d.best is None:
+        return f"Not saved. {d.detail}".strip()
+    if math.isnan(d.best):
+        return f"Not saved: {d.monitor} {number(d.observed)}; nothing is better than NaN, the best."
+    sign = "≤" if d.mode is Mode.MAX else "≥"
+    origin = "" if d.baseline is None else " (from before this training)"
+    short = "" if d.observed == d.best else f", short by {number(abs(d.observed - d.best))}"
+    best = _best(d.best, d.observed, d.best_epoch)
+    return f"Not saved: {d.monitor} {number(d.observed, d.best)} {sign} {best}{origin}{short}."
 
 
 def _learning_rate(d: Decision) -> str:
@@ -167,17 +223,14 @@ def _learning_rate(d: Decision) -> str:
             change = f"learning rate {rate(d.lr_before)} → {rate(d.lr_after)}"
             if d.monitor is None:
                 return f"{who}: {change}. {d.detail}".strip()
-            return (
-                f"{who}: {d.monitor} not better than {number(d.best, d.observed)}"
-                f"{_by(d.min_delta)} for {_epochs(d.wait)}; {change}; cooldown {d.cooldown or 0}."
-            )
+            return f"{who}: {_plateau(d)}; {change}; cooldown {d.cooldown or 0}."
         case Verdict.AT_FLOOR:
             return (
                 f"{who} wanted to cut after {_epochs(d.wait)} without improvement, but the "
                 f"learning rate is at min_lr {rate(d.min_lr)}."
             )
         case Verdict.COOLING_DOWN:
-            return f"{who}: cooling down, {_epochs(d.cooldown)} to go."
+            return f"{who}: {_standing(d)}, cooling down, {_epochs(d.cooldown)} to go."
         case Verdict.METRIC_MISSING:
             return _missing(d)
         case _:
@@ -188,9 +241,8 @@ def _stop(d: Decision) -> str:
     match d.verdict:
         case Verdict.STOPPED if d.patience is not None:
             return (
-                f"{d.callback} stopped the training: {d.monitor} did not improve on "
-                f"{_best(d.best, d.observed, d.best_epoch)}{_by(d.min_delta)} for "
-                f"{_epochs(d.wait)}; patience {d.wait}/{d.patience} used up."
+                f"{d.callback} stopped the training: {_plateau(d)}; "
+                f"patience {d.wait}/{d.patience} used up."
             )
         case Verdict.STOPPED:
             return f"{d.callback} stopped the training. {d.detail}".strip()
@@ -207,22 +259,37 @@ def _stop(d: Decision) -> str:
 
 
 def _patience(d: Decision) -> str:
+    left = f"patience {d.wait}/{d.patience}"
+    if d.verdict is not Verdict.IMPROVED:
+        return f"{d.callback}: {_standing(d)}, {left}."
     observed = f"{d.monitor} {number(d.observed, d.best)}"
-    if d.verdict is Verdict.IMPROVED:
-        if d.best is None:
-            return f"{d.callback}: {observed} is the first value."
+    if _is_nan(d.observed):
+        text = f"{d.callback}: {d.monitor} is NaN, the first value, and so the best for good"
+    elif d.best is None:
+        text = f"{d.callback}: {observed} is the first value"
+    else:
         text = f"{d.callback}: {observed} improved on {_best(d.best, d.observed, d.best_epoch)}"
-        if d.wait:
-            return (
-                f"{text}, but did not beat the baseline {number(d.baseline)}; "
-                f"patience {d.wait}/{d.patience}."
-            )
-        return f"{text}."
-    return (
-        f"{d.callback}: {observed}, best {number(d.best, d.observed)}"
-        + ("" if d.best_epoch is None else f" at epoch {d.best_epoch + 1}")
-        + f", patience {d.wait}/{d.patience}."
-    )
+    if d.wait:
+        return f"{text}, but did not beat the baseline {number(d.baseline)}; {left}."
+    return f"{text}."
+
+
+def _standing(d: Decision) -> str:
+    """The metric beside the value that it did not beat."""
+    if _is_nan(d.best):
+        return f"{d.monitor} {number(d.observed)}; nothing is better than NaN, the best"
+    at = "" if d.best_epoch is None else f" at epoch {d.best_epoch + 1}"
+    best = f"best {number(d.best, d.observed)}{at}"
+    if _is_nan(d.observed):
+        return f"{d.monitor} is NaN, {best}"
+    return f"{d.monitor} {number(d.observed, d.best)}, {best}"
+
+
+def _plateau(d: Decision) -> str:
+    """For how long the metric did not get better, and than what."""
+    now = " (NaN now)" if _is_nan(d.observed) else ""
+    best = _best(d.best, d.observed, d.best_epoch)
+    return f"{d.monitor} not better than {best}{_by(d.min_delta)} for {_epochs(d.wait)}{now}"
 
 
 def _by(min_delta: float | None) -> str:
@@ -237,9 +304,26 @@ def _restore(d: Decision) -> str:
     return f"{d.callback} loaded an earlier state. {d.detail}".strip()
 
 
+def _weights(d: Decision) -> str:
+    match d.verdict:
+        case Verdict.SWAPPED_IN:
+            what = "put the averaged (EMA) weights into the model"
+        case Verdict.SWAPPED_BACK:
+            what = "put the training weights back into the model"
+        case Verdict.EMA_VALIDATED:
+            what = (
+                "put the averaged (EMA) weights into the model for the validation, and the training"
+                " weights back: the validation metrics are those of the averaged weights"
+            )
+        case _:
+            what = f"changed the weights: {d.verdict.replace('_', ' ')}"
+    return f"{d.callback} {what}. {d.detail}".strip()
+
+
 _DESCRIBE: Final[dict[Topic, Callable[[Decision], str]]] = {
     Topic.CHECKPOINT: _checkpoint,
     Topic.LEARNING_RATE: _learning_rate,
     Topic.STOP: _stop,
     Topic.RESTORE: _restore,
+    Topic.WEIGHTS: _weights,
 }

@@ -1,5 +1,7 @@
 """From records to the timeline of a run: checkpoints, decisions, sessions, metrics, gaps.
 
+What became of the checkpoints is in `checkpoints.py`.
+
 Pure: records and facts about files in, values out; no files, clock, Keras or TensorBoard.
 
 Invariant: the result depends only on the records, not on the order in which they are given; a
@@ -10,33 +12,36 @@ hidden.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 from operator import itemgetter
-from typing import Any, TypeVar
 
 from epochline import sentences
+from epochline.checkpoints import (
+    CheckpointEntry,
+    Moment,
+    Status,
+    collect_checkpoints,
+    events_in,
+    moment_of,
+    values_of,
+)
 from epochline.errors import CheckpointNotFoundError, MetricNotFoundError
 from epochline.events import (
-    CheckpointFailed,
-    CheckpointPruned,
-    CheckpointSaved,
+    ACTIONS,
     Decision,
     EndReason,
     EpochEnded,
-    Event,
     MetricsDescribed,
     Mode,
     Notice,
     Record,
     Restored,
-    SaveReason,
     SessionEnded,
     SessionStarted,
     Verdict,
-    WeightsKind,
 )
 from epochline.monitor import infer_mode, rank_key
 
@@ -45,6 +50,7 @@ __all__ = [
     "DecisionEntry",
     "EpochEntry",
     "Gap",
+    "Moment",
     "NoticeEntry",
     "RestoreEntry",
     "RunState",
@@ -53,17 +59,6 @@ __all__ = [
     "Timeline",
     "build_timeline",
 ]
-
-
-class Status(StrEnum):
-    """What became of a checkpoint."""
-
-    SAVED = "saved"
-    PINNED = "pinned"
-    PRUNED = "pruned"
-    MISSING = "missing"
-    CORRUPT = "corrupt"
-    FAILED = "failed"
 
 
 class RunState(StrEnum):
@@ -87,65 +82,6 @@ _ACTED = frozenset(
         Verdict.RESTORED,
     }
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Moment:
-    """When something happened, on all three of Keras's axes and by the clock.
-
-    Attributes:
-        session: Id of the session.
-        epoch: Zero-based epoch, as Keras hooks count.
-        step: Optimizer updates done (`optimizer.iterations`).
-        batch: Training batches seen in that `fit`.
-        wall_time: Seconds since the Unix epoch.
-    """
-
-    session: str
-    epoch: int
-    step: int
-    batch: int
-    wall_time: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class CheckpointEntry(Moment):
-    """A checkpoint and what became of it.
-
-    Attributes:
-        id: Its identity, 16 hexadecimal digits.
-        path: POSIX path relative to the run directory, absolute when outside of it.
-        size_bytes: Size of the file when it was saved; None when saving failed.
-        digest: Digest of the file, `xxh3-128:<hex>`; None when saving failed.
-        metrics: Metrics of its epoch.
-        reason: Why it was saved.
-        why: The same in words, and what became of its file.
-        weights_kind: Whether the model held raw or averaged (EMA) weights.
-        has_optimizer: Whether the file holds the optimizer's state.
-        save_seconds: How long saving took.
-        callback: Class name of the callback that saved it.
-        owned: Whether Epochline wrote the file, and may delete it.
-        status: What became of it.
-    """
-
-    id: str
-    path: str
-    size_bytes: int | None
-    digest: str | None
-    metrics: Mapping[str, float]
-    reason: SaveReason
-    why: str
-    weights_kind: WeightsKind
-    has_optimizer: bool
-    save_seconds: float
-    callback: str
-    owned: bool
-    status: Status
-
-    @property
-    def restorable(self) -> bool:
-        """Whether its file is there, as far as is known without reading it."""
-        return self.status in (Status.SAVED, Status.PINNED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -325,6 +261,8 @@ class Timeline:
     def best(self, metric: str, mode: Mode | None = None) -> CheckpointEntry:
         """Returns the restorable checkpoint with the best `metric`; of equal ones the later.
 
+        Those whose weights are known to be bad never count as the best.
+
         Raises:
             MetricNotFoundError: If no checkpoint has a value of that metric.
             CheckpointNotFoundError: If none with a number for it can be restored.
@@ -336,7 +274,7 @@ class Timeline:
         ranked = [
             (rank_key(item.metrics.get(metric), wanted), item)
             for item in reversed(self.checkpoints)
-            if item.restorable
+            if item.restorable and item.healthy
         ]
         ranked = [pair for pair in ranked if pair[0] < math.inf]
         if not ranked:
@@ -388,7 +326,12 @@ class Timeline:
             sizes: Path as in `CheckpointEntry.path` to the size of the file in bytes, None when it
                 is gone.
         """
-        return replace(self, checkpoints=tuple(_checked(item, sizes) for item in self.checkpoints))
+        return replace(self, checkpoints=tuple(item.checked(sizes) for item in self.checkpoints))
+
+    def files(self) -> Iterator[str]:
+        """Yields the path of each file that says what became of a checkpoint."""
+        for item in self.checkpoints:
+            yield from item.files()
 
     def _restorable(self) -> str:
         epochs = sorted({item.epoch for item in self.checkpoints if item.restorable})
@@ -406,61 +349,46 @@ def build_timeline(records: Iterable[Record]) -> Timeline:
     Args:
         records: Records of one run, in any order; those given twice count once.
     """
-    unique = {(record.session, record.seq): record for record in records}
-    ordered = sorted(unique.values(), key=lambda r: (r.wall_time, r.session, r.seq))
+    # Without locks, two processes may number what they do by hand alike.
+    unique = {(record.session, record.seq, record.wall_time): record for record in records}
+    in_time = sorted(unique.values(), key=lambda r: (r.wall_time, r.session, r.seq))
+    by_hand = [record for record in in_time if record.session == ACTIONS]
+    ordered = [record for record in in_time if record.session != ACTIONS]
     begun = {session: records[0].wall_time for session, records in _by_session(ordered).items()}
     ordered.sort(key=lambda r: (begun[r.session], r.session, r.seq))
     directions: dict[str, Mode] = {}
-    for _, described in _all(ordered, MetricsDescribed):
+    for _, described in events_in(ordered, MetricsDescribed):
         directions.update(described.directions)
     return Timeline(
         sessions=tuple(_session(name, own) for name, own in _by_session(ordered).items()),
         epochs=tuple(
             EpochEntry(
-                **_moment(record), metrics=event.metrics, duration_seconds=event.duration_seconds
+                **moment_of(record), metrics=event.metrics, duration_seconds=event.duration_seconds
             )
-            for record, event in _all(ordered, EpochEnded)
+            for record, event in events_in(ordered, EpochEnded)
         ),
-        checkpoints=_checkpoints(ordered),
+        checkpoints=collect_checkpoints(ordered, by_hand),
         decisions=tuple(
-            DecisionEntry(**_moment(record), **_values(event))
-            for record, event in _all(ordered, Decision)
+            DecisionEntry(**moment_of(record), **values_of(event))
+            for record, event in events_in(ordered, Decision)
         ),
         restores=tuple(
             RestoreEntry(
-                **_moment(record),
+                **moment_of(record),
                 checkpoint=event.checkpoint,
                 source_session=event.session,
                 checkpoint_epoch=event.checkpoint_epoch,
                 what=event.what,
             )
-            for record, event in _all(ordered, Restored)
+            for record, event in events_in(ordered, Restored)
         ),
         notices=tuple(
-            NoticeEntry(**_moment(record), **_values(event))
-            for record, event in _all(ordered, Notice)
+            NoticeEntry(**moment_of(record), **values_of(event))
+            for record, event in events_in(ordered, Notice)
         ),
         gaps=_gaps(ordered),
         directions=directions,
     )
-
-
-_E = TypeVar("_E", bound=Event)
-
-
-def _all(records: Iterable[Record], kind: type[_E]) -> Iterable[tuple[Record, _E]]:
-    for record in records:
-        for event in record.events:
-            if isinstance(event, kind):
-                yield record, event
-
-
-def _moment(record: Record) -> dict[str, Any]:
-    return {spec.name: getattr(record, spec.name) for spec in fields(Moment)}
-
-
-def _values(event: Event) -> dict[str, Any]:
-    return {spec.name: getattr(event, spec.name) for spec in fields(event)}
 
 
 def _by_session(records: Iterable[Record]) -> dict[str, list[Record]]:
@@ -471,81 +399,19 @@ def _by_session(records: Iterable[Record]) -> dict[str, list[Record]]:
 
 
 def _session(name: str, records: list[Record]) -> SessionEntry:
-    start = next((event for _, event in _all(records, SessionStarted)), SessionStarted())
-    end = next(iter(_all(records, SessionEnded)), None)
+    start = next((event for _, event in events_in(records, SessionStarted)), SessionStarted())
+    end = next(iter(events_in(records, SessionEnded)), None)
     return SessionEntry(
         id=name,
         started=records[0].wall_time,
         ended=end[0].wall_time if end else None,
         last_wall_time=max(record.wall_time for record in records),
-        last_epoch=max((record.epoch for record, _ in _all(records, EpochEnded)), default=None),
+        last_epoch=max(
+            (record.epoch for record, _ in events_in(records, EpochEnded)), default=None
+        ),
         end=end[1] if end else None,
         start=start,
     )
-
-
-def _checkpoints(records: list[Record]) -> tuple[CheckpointEntry, ...]:
-    entries: dict[str, CheckpointEntry] = {}
-    # A file that was to be replaced is still there when the save of its successor failed.
-    failed = {event.id for _, event in _all(records, CheckpointFailed)}
-    for record in records:
-        for event in record.events:
-            if isinstance(event, CheckpointSaved):
-                entries[event.id] = _saved(record, event)
-            elif isinstance(event, CheckpointFailed):
-                entries[event.id] = _failed(record, event)
-            elif (
-                isinstance(event, CheckpointPruned)
-                and event.id in entries
-                and event.replaced_by not in failed
-            ):
-                entries[event.id] = _now(
-                    entries[event.id], Status.PRUNED, sentences.why_pruned(event)
-                )
-    return tuple(entries.values())
-
-
-def _saved(record: Record, event: CheckpointSaved) -> CheckpointEntry:
-    own = {spec.name for spec in fields(CheckpointEntry)}
-    values = {name: value for name, value in _values(event).items() if name in own}
-    return CheckpointEntry(
-        **_moment(record), **values, why=sentences.why_saved(event), status=Status.SAVED
-    )
-
-
-def _failed(record: Record, event: CheckpointFailed) -> CheckpointEntry:
-    return CheckpointEntry(
-        **_moment(record),
-        id=event.id,
-        path=event.path,
-        size_bytes=None,
-        digest=None,
-        metrics=event.metrics,
-        reason=SaveReason.SCHEDULED,
-        why=f"Save failed: {event.message} Training went on. This checkpoint cannot be restored.",
-        weights_kind=WeightsKind.RAW,
-        has_optimizer=False,
-        save_seconds=0.0,
-        callback="",
-        owned=False,
-        status=Status.FAILED,
-    )
-
-
-def _checked(item: CheckpointEntry, sizes: Mapping[str, int | None]) -> CheckpointEntry:
-    if not item.restorable or item.path not in sizes or sizes[item.path] == item.size_bytes:
-        return item
-    found = sizes[item.path]
-    if found is None:
-        return _now(item, Status.MISSING, "Its file is gone: deleted or moved after it was saved.")
-    fate = (
-        f"Its file has {found} bytes, but {item.size_bytes} were saved: truncated or overwritten."
-    )
-    return _now(item, Status.CORRUPT, fate)
-
-
-def _now(item: CheckpointEntry, status: Status, fate: str) -> CheckpointEntry:
-    return replace(item, status=status, why=f"{item.why} {fate}")
 
 
 def _gaps(records: list[Record]) -> tuple[Gap, ...]:

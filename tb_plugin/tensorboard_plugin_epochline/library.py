@@ -1,8 +1,8 @@
 """The runs as they are now: records, files and locks, put together once per revision.
 
 Invariant: two answers for a run with the same revision are equal, and `Snapshot.revision` is made
-from all that its answer depends on: how far the series have got, what was found of the files,
-whether the writer lives.
+from all that its answer depends on: how far the series have got, what was done by hand, what was
+found of the files, whether the writer lives.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from epochline.errors import CheckpointNotFoundError
 from epochline.session import lock_path
 from epochline.store.lock import is_locked
 from epochline.timeline import CheckpointEntry, Timeline, build_timeline
+from tensorboard_plugin_epochline.action_watch import ActionWatch
 from tensorboard_plugin_epochline.answers import Answer, ApiError, ErrorCode, json_answer
 from tensorboard_plugin_epochline.directories import RunDirectories, RunDirectory
 from tensorboard_plugin_epochline.file_watch import FileWatch
@@ -82,6 +83,7 @@ class _Story:
         self._series: Mapping[SeriesKey, Series] = {}
         self._timeline = build_timeline(())
         self._files = FileWatch(directory.local) if directory.local else None
+        self._actions = ActionWatch(directory.local) if directory.local else None
         self._snapshot: Snapshot | None = None
         self._lock = threading.Lock()
 
@@ -91,22 +93,29 @@ class _Story:
         with self._lock:
             if marks != self._marks:
                 self._series = source.read(scope, marks, self._series)
-                records = (r for series in self._series.values() for r in series.records)
-                self._timeline = build_timeline(records)
                 self._marks = dict(marks)
+                self._build()
             return self._current()
 
     def revision(self, marks: Mapping[SeriesKey, Mark]) -> str:
         with self._lock:
             return self._current().revision if marks == self._marks else _revision(marks)
 
+    def _build(self) -> None:
+        trained = (r for series in self._series.values() for r in series.records)
+        by_hand = self._actions.records if self._actions is not None else ()
+        self._timeline = build_timeline((*trained, *by_hand))
+
     def _current(self) -> Snapshot:
         sizes: Mapping[str, int | None] = {}
         fingerprint = ""
+        if self._actions is not None:
+            if self._actions.look():
+                self._build()
+            fingerprint = self._actions.fingerprint
         if self._files is not None:
-            saved = (item.path for item in self._timeline.checkpoints if item.restorable)
-            sizes = self._files.sizes(saved)
-            fingerprint = self._files.fingerprint
+            sizes = self._files.sizes(self._timeline.files())
+            fingerprint += self._files.fingerprint
         alive = self._alive()
         revision = _revision(self._marks, fingerprint, alive=alive)
         if self._snapshot is None or self._snapshot.revision != revision:

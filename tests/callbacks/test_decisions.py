@@ -91,7 +91,7 @@ def test_stop_is_recorded_with_the_numbers_behind_it(model: keras.Model, run_dir
     }
     assert numbers(stop, expected) == expected
     assert stop.sentence == (
-        "EarlyStopping stopped the training: score did not improve on 1 (best of epoch 2) by 0.1 "
+        "EarlyStopping stopped the training: score not better than 1 (best of epoch 2) by 0.1 "
         "for 2 epochs; patience 2/2 used up."
     )
     assert restored.verdict is Verdict.WEIGHTS_RESTORED

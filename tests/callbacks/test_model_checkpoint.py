@@ -132,7 +132,7 @@ def test_each_save_and_each_refusal_is_recorded_with_its_numbers(
         (3, SaveReason.BEST, "Saved: val_accuracy 0.8 > 0.75 (best of epoch 2)."),
     ]
     assert [(d.epoch, d.sentence) for d in timeline.decisions] == [
-        (2, "Not saved: val_accuracy 0.7 ≤ 0.75 (best of epoch 2)."),
+        (2, "Not saved: val_accuracy 0.7 ≤ 0.75 (best of epoch 2), short by 0.05."),
     ]
     for item in timeline.checkpoints:
         file = digest_file(tmp_path / item.path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import suppress
 from typing import get_args
 
@@ -94,6 +95,58 @@ def test_every_kind_of_event_has_a_field_in_the_format() -> None:
     """A kind that is added in Python alone could not be written."""
     kinds = {item.name for item in events_pb2.Event.DESCRIPTOR.fields}
     assert len(kinds) == len(get_args(Event))
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("loss", "val_loss", "learning_rate"),
+        ("accuracy", "loss", "val_accuracy", "val_loss", "learning_rate"),
+        ("accuracy", "extra", "loss", "val_accuracy", "val_loss"),
+        ("val_loss", "loss"),
+        ("loss", "val_loss", "val_val_loss"),
+        ("learning_rate", "loss", "val_loss"),
+    ],
+)
+@pytest.mark.parametrize("observed", [0.0, -0.0, 1.5, math.nan])
+def test_metrics_are_told_once_and_keep_their_order(
+    names: tuple[str, ...], observed: float
+) -> None:
+    """A decision that looked at a metric of its epoch says which and what, as if it stood alone."""
+    values = [observed, *(float(place) for place in range(1, len(names)))]
+    metrics = dict(zip(names, values, strict=True))
+    looks = [("val_loss", metrics["val_loss"]), ("loss", observed), ("loss", 0.0), ("loss", None)]
+    record = _record(
+        EpochEnded(metrics=metrics),
+        *(
+            Decision(
+                callback="A",
+                topic=Topic.STOP,
+                verdict=Verdict.WAITING,
+                monitor=name,
+                observed=value,
+            )
+            for name, value in looks
+        ),
+        EpochEnded(metrics={"loss": 9.0}),
+        Decision(
+            callback="A", topic=Topic.STOP, verdict=Verdict.WAITING, monitor="loss", observed=9.0
+        ),
+    )
+    payload = encode_record(record)
+    assert repr(decode_record(SESSION, 1.5, payload)) == repr(record)
+    assert payload.count(b"learning_rate") == names.count("learning_rate")
+
+
+def test_a_place_beyond_the_metrics_is_passed_over() -> None:
+    """A forged reference is a decision without a metric, not an error."""
+    known = _record(
+        EpochEnded(metrics={"loss": 0.5}),
+        Decision(callback="A", topic=Topic.STOP, verdict=Verdict.WAITING),
+    )
+    message = events_pb2.Record.FromString(encode_record(known))
+    message.events[1].decision.metric = 2
+    assert decode_record(SESSION, 1.5, message.SerializeToString()) == known
 
 
 def test_quiet_epoch_is_small() -> None:

@@ -14,8 +14,25 @@ import epochline
 PACKAGE = Path(epochline.__file__).parent
 STANDARD = sys.stdlib_module_names
 PURE = {"errors", "events", "monitor", "sentences"}
-CORE = PURE | {"records", "retention", "session", "store", "timeline", "reader", "writer"}
-TOP = CORE | {"restore", "run", "plot", "cli"}
+CORE = PURE | {
+    "actions",
+    "checkpoints",
+    "dtypes",
+    "health",
+    "inventory",
+    "layout",
+    "planning",
+    "pruning",
+    "reader",
+    "records",
+    "retention",
+    "session",
+    "statistics",
+    "store",
+    "timeline",
+    "writer",
+}
+TOP = CORE | {"adoption", "changes", "contrast", "restore", "run", "plot", "diff", "upkeep", "cli"}
 
 # Module or sub-package of epochline -> the siblings and the packages of others that it may import.
 ALLOWED: dict[str, tuple[set[str], set[str]]] = {
@@ -25,16 +42,33 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "codec": ({"errors", "events", "events_pb2"}, {"google"}),
     "monitor": ({"events"}, set()),
     "sentences": ({"events"}, set()),
-    "retention": ({"events", "errors", "monitor"}, set()),
-    "timeline": (PURE | {"retention"}, set()),
+    "inventory": (PURE, set()),
+    "retention": (PURE | {"inventory"}, set()),
+    "planning": (PURE | {"inventory", "retention"}, set()),
+    "checkpoints": (PURE, set()),
+    "timeline": (PURE | {"checkpoints"}, set()),
     "store": (PURE | {"retention"}, {"h5py", "numpy", "typing_extensions", "xxhash"}),
     "records": (set(), {"google_crc32c"}),
+    "dtypes": (set(), {"numpy"}),
+    "layout": ({"dtypes", "errors", "events", "store"}, {"h5py", "typing_extensions", "xxhash"}),
+    "statistics": ({"dtypes", "errors", "events"}, {"numpy", "typing_extensions", "xxhash"}),
+    "health": (PURE | {"layout", "statistics"}, {"numpy"}),
+    "changes": (set(), set()),
+    "contrast": ({"dtypes", "errors", "layout", "statistics", "store"}, {"numpy", "xxhash"}),
+    "diff": (CORE | {"changes", "contrast", "run"}, set()),
     "writer": ({"codec", "events", "records"}, {"tensorboard"}),
-    "reader": ({"codec", "errors", "events", "records", "writer"}, {"google", "tensorboard"}),
+    "reader": (
+        {"codec", "errors", "events", "records", "store", "writer"},
+        {"google", "tensorboard"},
+    ),
+    "actions": ({"events", "reader", "records", "store", "writer"}, set()),
+    "pruning": (CORE, set()),
+    "adoption": (CORE, set()),
+    "upkeep": (CORE, set()),
     "session": ({"errors", "events", "reader", "store", "writer"}, set()),
     "restore": (CORE, {"h5py", "numpy"}),
     "plot": (CORE | {"run"}, {"matplotlib"}),
-    "run": (CORE | {"plot", "restore"}, set()),
+    "run": (CORE | {"plot", "restore", "upkeep"}, set()),
     "cli": (TOP, {"numpy", "rich"}),
     "__init__": (TOP, set()),
     "__main__": ({"cli"}, set()),

@@ -40,7 +40,7 @@ SAVE = {"callback": "ModelCheckpoint", "topic": Topic.CHECKPOINT, "monitor": "va
         (
             {**SAVE, "verdict": Verdict.NOT_SAVED, "mode": Mode.MAX, "observed": 0.8307}
             | {"best": 0.8386, "best_epoch": 35},
-            "Not saved: val_accuracy 0.8307 ≤ 0.8386 (best of epoch 36).",
+            "Not saved: val_accuracy 0.8307 ≤ 0.8386 (best of epoch 36), short by 0.0079.",
         ),
         (
             {**SAVE, "verdict": Verdict.NOT_SAVED, "observed": math.nan},
@@ -59,7 +59,7 @@ SAVE = {"callback": "ModelCheckpoint", "topic": Topic.CHECKPOINT, "monitor": "va
             {**STOP, "verdict": Verdict.STOPPED, "observed": 0.44, "best": 0.43}
             | {"best_epoch": 32, "wait": 20, "patience": 20, "min_delta": 0.001},
             (
-                "EarlyStopping stopped the training: val_loss did not improve on 0.43 (best of "
+                "EarlyStopping stopped the training: val_loss not better than 0.43 (best of "
                 "epoch 33) by 0.001 for 20 epochs; patience 20/20 used up."
             ),
         ),

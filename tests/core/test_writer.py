@@ -84,7 +84,7 @@ def test_writer_with_nothing_to_say_leaves_no_trace(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("room", range(1, 260, 13))
 def test_torn_write_leaves_whole_records(tmp_path: Path, room: int) -> None:
-    """A disk that fills in the middle of a record costs that record only, not those after it."""
+    """A disk that fills in the middle of a record costs nothing: it is written with the next."""
     writer = EventWriter(tmp_path / "timeline")
     writer.append_record(_record(0))
     size = _files(tmp_path)[0].stat().st_size
@@ -93,14 +93,14 @@ def test_torn_write_leaves_whole_records(tmp_path: Path, room: int) -> None:
     assert _files(tmp_path)[0].stat().st_size == size
     writer.append_record(_record(2))
     result = read_records(tmp_path)
-    assert [record.seq for record in result.records] == [0, 2]
+    assert [record.seq for record in result.records] == [0, 1, 2]
     assert result.damages == ()
 
 
 def test_tail_that_cannot_be_cut_off_is_left_in_a_file_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where even truncating fails, the next record goes to a new file and can be read."""
+    """Where even truncating fails, that record and the next go to a new file and can be read."""
     writer = EventWriter(tmp_path / "timeline")
     writer.append_record(_record(0))
     size = _files(tmp_path)[0].stat().st_size
@@ -114,7 +114,7 @@ def test_tail_that_cannot_be_cut_off_is_left_in_a_file_of_its_own(
             writer.append_record(_record(1, "x" * 1000))
     writer.append_record(_record(2))
     result = read_records(tmp_path)
-    assert [record.seq for record in result.records] == [0, 2]
+    assert [record.seq for record in result.records] == [0, 1, 2]
     assert len(_files(tmp_path)) == 2
     assert "incomplete" in result.damages[0].message
 
@@ -125,7 +125,88 @@ def test_a_disk_without_room_for_the_header_is_tried_again(tmp_path: Path) -> No
     with _file_size_limit(0), pytest.raises(OSError, match="File too large"):
         writer.append_record(_record(0))
     writer.append_record(_record(1))
+    assert [record.seq for record in read_records(tmp_path).records] == [0, 1]
+
+
+def test_what_is_kept_is_written_by_close(tmp_path: Path) -> None:
+    """A disk that is well again only at the end still gets everything, in order."""
+    writer = EventWriter(tmp_path / "timeline")
+    writer.append_record(_record(0))
+    with _file_size_limit(0):
+        for seq in (1, 2):
+            with pytest.raises(OSError, match="File too large"):
+                writer.append_record(_record(seq))
+        with pytest.raises(OSError, match="File too large"):
+            writer.close()
+        assert writer.unwritten == 2
+    writer.close()
+    assert writer.unwritten == 0
+    assert [record.seq for record in read_records(tmp_path).records] == [0, 1, 2]
+
+
+def test_what_is_kept_has_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that never gets well does not fill the memory: the oldest events are dropped."""
+    monkeypatch.setattr("epochline.writer._KEPT_BYTES", 10_000)
+    writer = EventWriter(tmp_path / "timeline")
+    with _file_size_limit(0):
+        for seq in range(100):
+            with pytest.raises(OSError, match="File too large"):
+                writer.append_record(_record(seq, "x" * 1000))
+    assert writer.unwritten == 100
+    writer.close()
+    kept = [record.seq for record in read_records(tmp_path).records]
+    assert kept == list(range(100 - len(kept), 100))
+    assert 5 <= len(kept) <= 10
+
+
+@pytest.mark.parametrize("fate", ["deleted", "moved", "replaced"])
+def test_a_file_that_is_taken_away_is_begun_again(tmp_path: Path, fate: str) -> None:
+    """Events never go on into a file that nobody finds any more."""
+    writer = EventWriter(tmp_path / "timeline")
+    writer.append_record(_record(0))
+    assert not writer.lost
+    path = _files(tmp_path)[0]
+    if fate == "moved":
+        (tmp_path / "timeline").rename(tmp_path / "elsewhere")
+    else:
+        path.unlink()
+    if fate == "replaced":
+        path.touch()
+    assert writer.lost
+    writer.append_record(_record(1))
+    assert not writer.lost
+    writer.close()
     assert [record.seq for record in read_records(tmp_path).records] == [1]
+
+
+def test_a_close_that_fails_closes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its number may belong to another file by then: the next event must not go there."""
+    writer = EventWriter(tmp_path / "timeline")
+    writer.append_record(_record(0))
+    original = os.close
+
+    def close(descriptor: int) -> None:
+        original(descriptor)
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "close", close)
+        with pytest.raises(OSError, match="Input/output error"):
+            writer.close()
+    other = os.open(tmp_path / "other", os.O_CREAT | os.O_RDWR)
+    writer.append_record(_record(1))
+    os.close(other)
+    assert (tmp_path / "other").read_bytes() == b""
+    assert [record.seq for record in read_records(tmp_path).records] == [0, 1]
+
+
+def test_a_file_system_that_takes_nothing_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A write that returns 0 must not turn into an endless loop."""
+    monkeypatch.setattr(os, "write", lambda _descriptor, _data: 0)
+    with pytest.raises(OSError, match="nput/output error"):
+        EventWriter(tmp_path).append_record(_record(0))
 
 
 @pytest.mark.parametrize("ahead", [-100, 0, 1, 5000])

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from epochline.store import CheckpointStore, PendingFile, RunLock, digest_bytes
-from tests.store.faults import Faults, kill
+from tests.store.faults import Faults, Watch, kill
 from tests.store.scenarios import SCENARIOS
 
 KEEP = 3
@@ -96,6 +96,14 @@ def be_killed(directory: str, scenario: str, at: int) -> None:
         SCENARIOS[scenario].act(Path(directory))
 
 
+def be_watched(directory: str, scenario: str, answer: str) -> None:
+    """Go through a scenario and write down what went past the shim."""
+    with Watch(Path(directory)) as watch:
+        SCENARIOS[scenario].act(Path(directory))
+    noted = {"seen": watch.seen, "past": watch.past, "silent_writes": watch.silent_writes}
+    Path(answer).write_text(json.dumps(noted))
+
+
 def write_slowly(path: str) -> None:
     """Leave a file half written for as long as the process lives."""
     with PendingFile(path, replace=False) as pending:
@@ -112,7 +120,7 @@ def hold_lock(path: str, *, with_child: bool = False) -> None:
 
 
 JOBS: dict[str, Callable[..., None]] = {
-    job.__name__: job for job in (keep_saving, be_killed, write_slowly, hold_lock)
+    job.__name__: job for job in (keep_saving, be_killed, be_watched, write_slowly, hold_lock)
 }
 
 

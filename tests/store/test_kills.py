@@ -1,4 +1,4 @@
-"""`kill -9` at random moments and before each single operation."""
+"""`kill -9` at random moments."""
 
 from __future__ import annotations
 
@@ -14,13 +14,11 @@ from tests.store.children import (
     KEEP,
     Children,
     Listing,
-    be_killed,
     keep_saving,
     payload_digest,
     write_slowly,
 )
 from tests.store.faults import files_in
-from tests.store.scenarios import SCENARIOS
 
 
 def _check_kept(directory: Path, listing: Listing) -> None:
@@ -71,35 +69,6 @@ def test_a_killed_writer_leaves_every_listed_file_intact(
         interrupted += bool(left)
     assert interrupted >= 10, "the kills must hit saves, or nothing is tested"
     assert Listing(listing_path).last_index >= 10, "the writer must get somewhere between the kills"
-
-
-@pytest.mark.parametrize("name", SCENARIOS)
-def test_a_kill_before_any_operation_leaves_old_or_new(
-    children: Children, tmp_path: Path, name: str
-) -> None:
-    """Killed before each operation in turn: the state before or after, leftovers found."""
-    scenario = SCENARIOS[name]
-    allowed = [scenario.before, scenario.after, scenario.before | scenario.after_kill]
-    seen = []
-    at = 0
-    while True:
-        directory = tmp_path / str(at)
-        directory.mkdir()
-        scenario.prepare(directory)
-        code = children.start(be_killed, directory=str(directory), scenario=name, at=at).wait()
-        for folder in (directory, directory / "a" / "b"):
-            remove_leftovers(folder)
-        state = files_in(directory)
-        assert state in allowed
-        seen.append(state == scenario.after)
-        if code == 0:
-            break
-        assert code == -signal.SIGKILL
-        at += 1
-    assert seen[-1]
-    assert not seen[0]
-    assert seen == sorted(seen), "once the new state is there it stays"
-    assert len(seen) >= 5
 
 
 def test_the_file_of_a_living_writer_is_never_a_leftover(

@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import os
+import time
 from collections import defaultdict
 from collections.abc import Mapping
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from string import Formatter
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import keras
 
 from epochline.callbacks.fit import Fit
 from epochline.callbacks.measure import metric_directions, scalars
 from epochline.callbacks.part import PartCallback
-from epochline.events import Decision, Mode, SaveReason, Topic, Verdict, WeightsKind
+from epochline.callbacks.writing import Pruning
+from epochline.events import (
+    CheckpointSaved,
+    Decision,
+    Health,
+    Mode,
+    SaveReason,
+    Topic,
+    Verdict,
+)
 from epochline.monitor import infer_mode, is_improvement
 from epochline.retention import ModeOf, RetentionPolicy
 from epochline.store import CheckpointStore
 
-__all__ = ["ModelCheckpoint"]
+__all__ = ["ModelCheckpoint", "is_interval"]
 
 _WEIGHTS: Final = ".weights.h5"
 _WHOLE_MODELS: Final = (".keras", ".h5")
@@ -32,6 +44,10 @@ class ModelCheckpoint(PartCallback):
     disk destroys the file that was there before. A save that fails is reported loudly, recorded,
     and does not stop the training. Each save, each "not better, not saved" with its numbers, and
     each deletion is recorded; the digest of the file is recorded with it.
+
+    The training is held while the values of the variables are taken; a thread writes the file.
+    Weights that are not healthy (NaN, or much larger than in the last healthy checkpoint) are
+    saved, too, but never counted as best and never put in the place of a healthy file.
 
     It acts at the end of each epoch, or of every `save_freq` batches, at its place among the
     callbacks.
@@ -47,7 +63,8 @@ class ModelCheckpoint(PartCallback):
             When the metric is missing, it saves, as Keras does, and a notice says so.
         save_weights_only: Save the weights (and the optimizer's state) instead of the whole model.
         mode: `"min"`, `"max"`, or `"auto"` to go by what Keras knows of the metric.
-        save_freq: `"epoch"`, or a number of batches.
+        save_freq: `"epoch"`, a number of batches, or a `datetime.timedelta`: at the end of the
+            first batch after so much time.
         initial_value_threshold: Value that the first save has to beat, with `save_best_only`.
         keep: Retention policy, such as `KeepLast(2) | KeepBest("val_loss", 3)`; only files that
             this run recorded as its own are deleted. None keeps everything.
@@ -55,10 +72,16 @@ class ModelCheckpoint(PartCallback):
             list, else the directory of `filepath`.
         overwrite: Whether a file of the same name is replaced (Keras's behaviour). False picks
             another name.
+        background: Whether the training goes on while the file is written. Keras itself makes
+            `.keras` and `.h5` files, which the training waits for in any case.
+        when_busy: What happens to a save while the one before is still being written: `"wait"`
+            holds the training, `"skip"` does not save and records that.
 
     Attributes:
         best: Best value of `monitor` so far, None before the first.
         best_epoch: Zero-based epoch of `best`, None before the first.
+        model_file: Where the model itself (architecture, vocabularies) is kept beside files that
+            hold weights only; None for nowhere.
 
     Raises:
         ValueError: If an argument is not of the accepted values; the message lists them.
@@ -84,12 +107,14 @@ class ModelCheckpoint(PartCallback):
         save_best_only: bool = False,
         save_weights_only: bool = False,
         mode: str = "auto",
-        save_freq: str | int = "epoch",
+        save_freq: str | int | timedelta = "epoch",
         initial_value_threshold: float | None = None,
         *,
         keep: RetentionPolicy | None = None,
         log_dir: str | os.PathLike[str] | None = None,
         overwrite: bool = True,
+        background: bool = True,
+        when_busy: Literal["wait", "skip"] = "wait",
     ) -> None:
         super().__init__(log_dir)
         self.filepath = os.fspath(filepath)
@@ -101,12 +126,15 @@ class ModelCheckpoint(PartCallback):
         self.save_freq = save_freq
         self.keep = keep
         self.overwrite = overwrite
+        self.background = background
+        self.when_busy = when_busy
         self.best = initial_value_threshold
         self.best_epoch: int | None = None
+        self.model_file: Path | None = None
         self._check_arguments()
-        self._epoch = 0
         self._last_batch: int | None = None
         self._batches_since_save = 0
+        self._saved_at = time.monotonic()
         if save_freq != "epoch":
             # Bound to the instance: a batch hook of the class would cost every fit its asynchronous
             # dispatch.
@@ -116,12 +144,14 @@ class ModelCheckpoint(PartCallback):
         if self.mode not in ("auto", "min", "max"):
             msg = f"ModelCheckpoint got mode={self.mode!r}. Use 'auto', 'min' or 'max'."
             raise ValueError(msg)
-        batches = isinstance(self.save_freq, int) and not isinstance(self.save_freq, bool)
-        if self.save_freq != "epoch" and not (batches and int(self.save_freq) > 0):
+        if self.save_freq != "epoch" and not is_interval(self.save_freq):
             msg = (
                 f"ModelCheckpoint got save_freq={self.save_freq!r}. "
-                "Use 'epoch' or a positive number of batches."
+                "Use 'epoch', a positive number of batches, or a positive timedelta."
             )
+            raise ValueError(msg)
+        if self.when_busy not in ("wait", "skip"):
+            msg = f"ModelCheckpoint got when_busy={self.when_busy!r}. Use 'wait' or 'skip'."
             raise ValueError(msg)
         endings = (_WEIGHTS,) if self.save_weights_only else _WHOLE_MODELS
         if not self.filepath.endswith(endings) or (
@@ -150,7 +180,7 @@ class ModelCheckpoint(PartCallback):
     def describe(self) -> dict[str, Any]:
         """Returns what `SessionStarted` should say about saving."""
         what = "weights" if self.save_weights_only else "model"
-        when = "epoch" if self.save_freq == "epoch" else f"{self.save_freq} batches"
+        when = f"{self.save_freq} batches" if isinstance(self.save_freq, int) else self.save_freq
         best = f", when {self.monitor} is better than before" if self.save_best_only else ""
         return {
             "monitor": self.monitor,
@@ -168,10 +198,6 @@ class ModelCheckpoint(PartCallback):
         ):
             self.best, self.best_epoch = earlier.metrics[self.monitor], earlier.epoch
 
-    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Notes the epoch for saves between batches."""
-        self._epoch = epoch
-
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Saves, if this is the moment and the metric is good enough."""
         if self.save_freq == "epoch" and self.fit is not None:
@@ -182,9 +208,15 @@ class ModelCheckpoint(PartCallback):
         first = self._last_batch is None or batch <= self._last_batch
         self._batches_since_save += batch + 1 if first else batch - (self._last_batch or 0)
         self._last_batch = batch
-        if self._batches_since_save >= int(self.save_freq) and self.fit is not None:
+        if self._is_time() and self.fit is not None:
             self._batches_since_save = 0
-            self.consider(self.fit, self._epoch, batch, logs or {})
+            self._saved_at = time.monotonic()
+            self.consider(self.fit, self.fit.session.epoch, batch, logs or {})
+
+    def _is_time(self) -> bool:
+        if isinstance(self.save_freq, timedelta):
+            return time.monotonic() - self._saved_at >= self.save_freq.total_seconds()
+        return self._batches_since_save >= int(self.save_freq)
 
     def consider(self, fit: Fit, epoch: int, batch: int | None, logs: Mapping[str, Any]) -> None:
         """Decides whether to save, and does.
@@ -202,8 +234,6 @@ class ModelCheckpoint(PartCallback):
         mode = self._mode(fit)
         best, best_epoch = self.best, self.best_epoch
         better = observed is not None and is_improvement(observed, best, mode)
-        if better:
-            self.best, self.best_epoch = observed, epoch
         if observed is None:
             self._tell_missing(fit, metrics)
         judged: dict[str, Any] = {
@@ -224,6 +254,15 @@ class ModelCheckpoint(PartCallback):
                 )
             )
             return
+        if fit.saver.busy and self.when_busy == "skip":
+            fit.session.record(
+                Decision(
+                    callback=self.name, topic=Topic.CHECKPOINT, verdict=Verdict.SKIPPED, **judged
+                )
+            )
+            return
+        if better:
+            self.best, self.best_epoch = observed, epoch
         path = self._path(fit, epoch, batch, logs)
         if self.save_best_only and better:
             self._print(
@@ -232,21 +271,34 @@ class ModelCheckpoint(PartCallback):
             )
         else:
             self._print(f"\nEpoch {epoch + 1}: saving model to {path}")
-        reason = SaveReason.BEST if better else SaveReason.SCHEDULED
-        saved = fit.saver.save(
+        fit.saver.background = self.background
+        fit.saver.save(
             self.model,
             path,
             metrics,
             overwrite=self.overwrite,
-            reason=reason,
-            weights_kind=_weights_kind(fit),
+            pruning=None if self.keep is None else Pruning(self.keep, self._mode_of(fit)),
+            then=partial(self._finished, epoch, path, (self.best, best, best_epoch)),
+            model_file=self.model_file if self.save_weights_only else None,
+            reason=SaveReason.BEST if better else SaveReason.SCHEDULED,
+            weights_kind=fit.weights_to_save(self.name),
             callback=self.name,
             **judged,
         )
+
+    def _finished(
+        self,
+        epoch: int,
+        path: Path,
+        bests: tuple[float | None, float | None, int | None],
+        saved: CheckpointSaved | None,
+    ) -> None:
+        """Called when the file is there, or could not be saved, by the thread that wrote it."""
         if saved is not None:
             self._print(f"\nEpoch {epoch + 1}: finished saving model to {path}")
-            if self.keep is not None:
-                fit.saver.prune(self.keep, self._mode_of(fit))
+        now, before, before_epoch = bests
+        if (saved is None or saved.health is not Health.HEALTHY) and self.best == now:
+            self.best, self.best_epoch = before, before_epoch
 
     @property
     def name(self) -> str:
@@ -254,9 +306,8 @@ class ModelCheckpoint(PartCallback):
         return type(self).__name__
 
     def _mode_of(self, fit: Fit) -> ModeOf:
-        return lambda metric: (
-            self._mode(fit) if metric == self.monitor else infer_mode(metric, fit.directions)
-        )
+        mode, directions = self._mode(fit), fit.directions
+        return lambda metric: mode if metric == self.monitor else infer_mode(metric, directions)
 
     def _mode(self, fit: Fit) -> Mode:
         if self.mode != "auto":
@@ -304,6 +355,13 @@ class ModelCheckpoint(PartCallback):
             print(message)  # noqa: T201 – what Keras's callback prints, where it prints it
 
 
+def is_interval(value: object) -> bool:
+    """Returns whether `value` says how often to save: a number of batches, or a time."""
+    if isinstance(value, timedelta):
+        return value > timedelta(0)
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
 def _check_policy(keep: object) -> None:
     if keep is not None and not isinstance(keep, RetentionPolicy):
         msg = (
@@ -327,12 +385,3 @@ def _five(value: float | None) -> str:
 def _split(name: str) -> tuple[str, str]:
     suffix = _WEIGHTS if name.endswith(_WEIGHTS) else Path(name).suffix
     return name.removesuffix(suffix), suffix
-
-
-def _weights_kind(fit: Fit) -> WeightsKind:
-    swapped = any(
-        getattr(item, "_ema_weights_in_model", False)
-        for item in fit.callbacks
-        if isinstance(item, keras.callbacks.SwapEMAWeights)
-    )
-    return WeightsKind.EMA if swapped else WeightsKind.RAW

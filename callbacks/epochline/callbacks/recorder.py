@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -16,6 +15,7 @@ from epochline.callbacks.measure import iterations, scalars
 from epochline.callbacks.saving import Saver
 from epochline.callbacks.scalars import ScalarCurves
 from epochline.callbacks.timeline import CHECKPOINTS_DIR
+from epochline.callbacks.writing import Pruning
 from epochline.events import (
     Decision,
     EndReason,
@@ -64,7 +64,7 @@ class Recorder:
         self._mode = None if mode is None else Mode(mode)
         self._keep = keep or KeepAll()
         self._planned = epochs
-        self._saver = Saver(self._session, Catalog(()))
+        self._saver = Saver(self._session, Catalog(log_dir))
         self._curves = ScalarCurves(log_dir)
         self._metrics: dict[str, float] = {}
         self._rate: float | None = None
@@ -74,7 +74,7 @@ class Recorder:
     def __enter__(self) -> Self:
         """Begins the session."""
         self._session.start()
-        self._saver.catalog = Catalog(Run(self._session.run_dir).checkpoints)
+        self._saver.catalog = Catalog.of(Run(self._session.run_dir))
         CheckpointStore(self._session.run_dir / CHECKPOINTS_DIR).remove_leftovers()
         self._session.record(
             SessionStarted(
@@ -155,18 +155,24 @@ class Recorder:
     def checkpoint(self, model: keras.Model) -> str | None:
         """Saves `model` (weights, optimizer state) with the metrics of the last epoch.
 
+        The loop goes on while the file is written. A save that fails is logged and recorded.
+
         Returns:
-            The id of the checkpoint; None when saving failed, which is logged and recorded.
+            The id that the checkpoint will have; None when it is known already that it has failed.
         """
         session = self._session
         step = iterations(model)
         session.step = session.step if step is None else step
         folder = session.run_dir / CHECKPOINTS_DIR
         path = CheckpointStore(folder).free_name(f"epoch-{session.epoch + 1:04d}", ".weights.h5")
-        saved = self._saver.save(model, Path(path), self._metrics, overwrite=False, **self._judge())
-        if saved is not None:
-            self._saver.prune(self._keep, self._mode_of)
-        return saved
+        return self._saver.save(
+            model,
+            path,
+            self._metrics,
+            overwrite=False,
+            pruning=Pruning(self._keep, self._mode_of),
+            **self._judge(),
+        )
 
     def _judge(self) -> dict[str, Any]:
         observed = None if self._monitor is None else self._metrics.get(self._monitor)

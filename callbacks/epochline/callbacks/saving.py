@@ -1,41 +1,34 @@
-"""Save a checkpoint of a model and record it; delete what a policy lets go.
+"""Save checkpoints of a model while it is trained.
 
-The one place where a file and its record come together, in the order that loses nothing: the file
-is durable before it is recorded, and a name is taken from the old checkpoint before it is given to
-the new one.
+The training is held while the values of the variables are taken. A thread then writes the file and
+does all the rest. There is one such thread at a time. It is no daemon: a process that ends waits
+for it.
 
-Invariant: no exception leaves `Saver.save` or `Saver.prune`. A save that fails is logged as an
-error and recorded, and leaves the file that was there before.
+Invariant: no exception leaves `Saver.save`.
 """
 
 from __future__ import annotations
 
-import logging
+import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import keras
 
-from epochline.callbacks.catalog import Catalog, Kept
-from epochline.callbacks.measure import has_optimizer_state, non_finite_weight
-from epochline.callbacks.serialize import file_image
-from epochline.events import CheckpointFailed, CheckpointPruned, CheckpointSaved, Event
-from epochline.retention import ModeOf, RetentionPolicy
+from epochline.callbacks.catalog import Catalog
+from epochline.callbacks.keras_archive import archive_members
+from epochline.callbacks.limits import not_in_file
+from epochline.callbacks.measure import has_optimizer_state, non_finite_weight, optimizer_class
+from epochline.callbacks.serialize import Serializer
+from epochline.callbacks.writing import ModelFile, Order, Pruning, Then, Writer, kept
+from epochline.events import CheckpointSaved, Event, Health
 from epochline.session import Session, new_id
-from epochline.store import (
-    CheckpointStore,
-    Deletion,
-    FileDigest,
-    PendingFile,
-    WrittenFile,
-    digest_file,
-)
+from epochline.store import digest_file
 
 __all__ = ["Saver"]
-
-_log = logging.getLogger("epochline")
 
 
 class Saver:
@@ -44,11 +37,39 @@ class Saver:
     Args:
         session: Where it is recorded.
         catalog: The checkpoints of the run; kept up to date.
+
+    Attributes:
+        background: Whether the training goes on while a file is written.
     """
 
     def __init__(self, session: Session, catalog: Catalog) -> None:
+        self.background = True
         self._session = session
-        self.catalog = catalog
+        self._writer = Writer(session, catalog)
+        self._serializer = Serializer(session)
+        self._looked = False
+        self._writing: threading.Thread | None = None
+        session.before_end = self.finish
+
+    @property
+    def catalog(self) -> Catalog:
+        """The checkpoints of the run."""
+        return self._writer.catalog
+
+    @catalog.setter
+    def catalog(self, catalog: Catalog) -> None:
+        self._writer.catalog = catalog
+
+    @property
+    def busy(self) -> bool:
+        """Whether a file is still being written."""
+        return self._writing is not None and self._writing.is_alive()
+
+    def finish(self) -> None:
+        """Waits until nothing is being written any more."""
+        if self._writing is not None:
+            self._writing.join()
+            self._writing = None
 
     def save(
         self,
@@ -57,41 +78,66 @@ class Saver:
         metrics: Mapping[str, float],
         *,
         overwrite: bool,
+        pruning: Pruning | None = None,
+        then: Then | None = None,
+        model_file: Path | None = None,
         **recorded: Any,
     ) -> str | None:
-        """Saves `model` and records it.
+        """Takes what there is to save of `model`, and has it written and recorded.
+
+        Waits for the save before, if that is still being written.
 
         Args:
             model: What to save; the ending of `path` says in which format.
             path: Where to.
             metrics: Metrics of this moment.
             overwrite: Whether a file of that name is replaced.
+            pruning: What is done with older checkpoints once this one is safe.
+            then: Called at the end, by the thread that wrote the file.
+            model_file: Where to keep the model itself, for a file that holds weights only: written
+                once a session, when it is not there already.
             **recorded: Further fields of `CheckpointSaved`, such as why it is saved.
 
         Returns:
-            The id of the checkpoint; None when saving failed.
+            The id that the checkpoint will have; None when it is known already that it has failed.
         """
-        identity = new_id()
-        relative = self._session.relative(path)
-        try:
-            self._look_at_weights(model)
-            image = file_image(model, path.name)
-            written = self._write(path, relative, identity, image, overwrite=overwrite)
-        except Exception as error:  # noqa: BLE001 – whatever went wrong, training must go on
-            self._failed(identity, relative, metrics, error)
-            return None
-        self._session.record(
-            self._saved(
-                identity,
-                relative,
-                FileDigest(digest=written.digest, size_bytes=written.size_bytes),
-                metrics,
-                has_optimizer=has_optimizer_state(model),
-                save_seconds=written.seconds,
-                **recorded,
-            )
+        started = time.perf_counter()
+        at = self._session.position
+        saved = CheckpointSaved(
+            id=new_id(),
+            path=self._session.relative(path),
+            size_bytes=0,
+            digest="",
+            metrics=dict(metrics),
+            **_optimizer(model),
+            **recorded,
         )
-        return identity
+        try:
+            self.finish()
+            members = self._look_at(model, path.name)
+            image = self._serializer.image(model, path.name)
+            if image.layout is None:  # it cannot be looked into while it is written
+                saved = replace(saved, **_health(model))
+            order = Order(
+                image=image,
+                path=path,
+                overwrite=overwrite,
+                at=at,
+                saved=replace(saved, held_seconds=time.perf_counter() - started),
+                pruning=pruning,
+                then=then,
+                model_file=ModelFile(model_file, members) if model_file and members else None,
+            )
+            if not self.background:
+                return saved.id if self._writer.carry_out(order) else None
+            self._writing = threading.Thread(
+                target=self._writer.carry_out, args=(order,), name="epochline-save"
+            )
+            self._writing.start()
+        except Exception as error:  # noqa: BLE001 – whatever went wrong, training must go on
+            self._writer.failed(saved, at, error, then)
+            return None
+        return saved.id
 
     def adopt(
         self, model: keras.Model, path: Path, metrics: Mapping[str, float], **recorded: Any
@@ -110,118 +156,54 @@ class Saver:
         Raises:
             OSError: If the file is gone again, or is not a regular file.
         """
-        relative, identity = self._session.relative(path), new_id()
         file = digest_file(path)
-        events = self._replaced(relative, identity)
-        saved = self._saved(
-            identity,
-            relative,
-            file,
-            metrics,
-            has_optimizer=has_optimizer_state(model),
-            owned=False,
-            **recorded,
-        )
-        return [*events, saved]
-
-    def prune(self, policy: RetentionPolicy, mode_of: ModeOf) -> None:
-        """Deletes the checkpoints that `policy` lets go, and records each.
-
-        Args:
-            policy: Says what to keep.
-            mode_of: Says which direction of a metric is better.
-        """
-        store = CheckpointStore(self._session.run_dir)
-        for item in self.catalog.surplus(policy, mode_of):
-            try:
-                done = store.delete(item.path, size_bytes=item.size_bytes, digest=item.digest)
-            except OSError as error:
-                self._session.notice(
-                    "prune_failed",
-                    f"{item.path} could not be deleted: {error.strerror or error}.",
-                    "It is kept; delete it by hand if the disk fills.",
-                )
-                continue
-            self.catalog.remove(item)
-            if done is Deletion.DELETED:
-                self._session.record(
-                    CheckpointPruned(id=item.id, policy=str(policy), freed_bytes=item.size_bytes)
-                )
-
-    def _look_at_weights(self, model: keras.Model) -> None:
-        damaged = non_finite_weight(model)
-        if damaged is not None:
-            self._session.notice(
-                "weights_not_finite",
-                f"The weights that were saved at epoch {self._session.epoch + 1} are not finite "
-                f"(first in {damaged!r}), whatever the loss says.",
-                "Go back to an earlier checkpoint, lower the learning rate, or clip the gradients.",
-            )
-
-    def _write(
-        self,
-        path: Path,
-        relative: str,
-        identity: str,
-        image: bytes | memoryview,
-        *,
-        overwrite: bool,
-    ) -> WrittenFile:
-        with PendingFile(path, replace=overwrite, size_bytes=len(image)) as pending:
-            pending.write(image)
-            # Said before the name changes hands: were we killed in between, the list would else
-            # show the old checkpoint with the new one's weights.
-            replaced = self._replaced(relative, identity)
-            if replaced:
-                self._session.record(*replaced)
-            return pending.publish()
-
-    def _replaced(self, relative: str, identity: str) -> list[Event]:
-        replaced = self.catalog.at(relative)
-        return [CheckpointPruned(id=replaced.id, replaced_by=identity)] if replaced else []
-
-    def _saved(
-        self,
-        identity: str,
-        relative: str,
-        file: FileDigest,
-        metrics: Mapping[str, float],
-        **recorded: Any,
-    ) -> CheckpointSaved:
-        """Puts a file into the catalog, and returns what is to be recorded of it."""
         saved = CheckpointSaved(
-            id=identity,
-            path=relative,
+            id=new_id(),
+            path=self._session.relative(path),
             size_bytes=file.size_bytes,
             digest=file.digest,
             metrics=metrics,
+            owned=False,
+            **_optimizer(model),
             **recorded,
         )
-        self.catalog.add(
-            Kept(
-                id=identity,
-                epoch=self._session.epoch,
-                wall_time=time.time(),
-                metrics=metrics,
-                path=relative,
-                size_bytes=file.size_bytes,
-                digest=file.digest,
-                owned=saved.owned,
-            )
-        )
-        return saved
+        events = [*self._writer.replaced(saved), saved]
+        self.catalog.add(kept(saved, self._session.epoch, time.time()))
+        return events
 
-    def _failed(
-        self, identity: str, relative: str, metrics: Mapping[str, float], error: Exception
-    ) -> None:
-        message = f"{type(error).__name__}: {error}"
-        _log.error("Epochline could not save %s. Training goes on. %s", relative, message)
-        self._session.record(
-            CheckpointFailed(
-                id=identity,
-                path=relative,
-                message=message if message.endswith(".") else message + ".",
-                errno=error.errno if isinstance(error, OSError) else None,
-                metrics=metrics,
+    def _look_at(self, model: keras.Model, name: str) -> Mapping[str, bytes] | None:
+        """Tells, at the first save, what the file will not hold; returns what a model file needs.
+
+        None when it was told before, or when Keras cannot write down this model.
+        """
+        if self._looked:
+            return None
+        self._looked = True
+        try:
+            members = archive_members(model)
+        except Exception as error:  # noqa: BLE001 – whatever a layer without configuration raises
+            self._session.notice(
+                "model_not_stored",
+                f"Keras cannot write down this model ({type(error).__name__}: {error}), so that "
+                "only its weights are kept.",
+                "To load them, make the model with the code that made it now.",
             )
-        )
+            return None
+        assets = [member for member in members if member.startswith("assets/")]
+        for notice in not_in_file(model, name, assets):
+            self._session.notice(notice.code, notice.message, notice.hint)
+        return members
+
+
+def _optimizer(model: keras.Model) -> dict[str, Any]:
+    return {"has_optimizer": has_optimizer_state(model), "optimizer": optimizer_class(model)}
+
+
+def _health(model: keras.Model) -> dict[str, Any]:
+    damaged = non_finite_weight(model)
+    if damaged is None:
+        return {"health": Health.HEALTHY}
+    return {
+        "health": Health.NOT_FINITE,
+        "health_detail": f"{damaged} is the first variable with NaN or infinities.",
+    }

@@ -55,17 +55,24 @@ class ScalarCurves:
 
     def close(self) -> None:
         """Closes both files."""
-        self._train.close()
-        self._validation.close()
+        for writer in (self._train, self._validation):
+            try:
+                writer.close()
+            except OSError as error:
+                self._tell(writer, error)
 
     def _append(self, writer: EventWriter, step: int, values: Mapping[str, float]) -> None:
         try:
             writer.append_scalars(step, values)
         except OSError as error:
-            if not self._told:
-                self._told = True
-                _log.error(
-                    "Epochline cannot write the scalar curves to %s: %s. Training goes on without.",
-                    writer.directory,
-                    error.strerror or error,
-                )
+            self._tell(writer, error)
+
+    def _tell(self, writer: EventWriter, error: OSError) -> None:
+        if not self._told:
+            self._told = True
+            _log.error(
+                "Epochline cannot write the scalar curves to %s: %s. Training goes on; their "
+                "points are kept in memory and written as soon as the disk allows.",
+                writer.directory,
+                error.strerror or error,
+            )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 import keras
 
 from epochline.callbacks.fit import Fit
-from epochline.callbacks.model_checkpoint import ModelCheckpoint
+from epochline.callbacks.model_checkpoint import ModelCheckpoint, is_interval
 from epochline.callbacks.part import PartCallback
 from epochline.callbacks.scalars import ScalarCurves
 from epochline.events import Topic
@@ -19,6 +20,8 @@ from epochline.retention import KeepBest, KeepLast, RetentionPolicy
 __all__ = ["Timeline"]
 
 CHECKPOINTS_DIR: Final = "checkpoints"
+MODEL_FILE: Final = "model.keras"
+_PER_EPOCH: Final = ("epoch", "best")
 _KEEP_LAST: Final = 2
 _KEEP_BEST: Final = 3
 
@@ -35,15 +38,19 @@ class Timeline(PartCallback):
 
     Args:
         log_dir: Run directory, one per training. Gets `timeline/` (records), `checkpoints/` (Keras
-            weights files), `train/` and `validation/` (curves).
+            weights files), `model.keras` (the model itself, once), `train/` and `validation/`
+            (curves).
         monitor: Metric by which checkpoints are ranked. Defaults to `"val_loss"`.
         mode: `"min"`, `"max"`, or `"auto"` to go by what Keras knows of the metric.
         save: When to save the weights and the optimizer's state: `"epoch"` after every epoch,
             `"best"` when `monitor` is better than ever before, a number for every so many batches,
-            None never.
+            a `datetime.timedelta` for every so much time, None never.
         keep: Retention policy; None for the last 2 and the best 3 by `monitor`. `KeepAll()` keeps
             everything.
         verbose: 0 silent, 1 prints Keras's messages for each save.
+        background: Whether the training goes on while a checkpoint is written.
+        when_busy: What happens to a save while the one before is still being written: `"wait"`
+            holds the training, `"skip"` does not save and records that.
 
     Raises:
         ValueError: If an argument is not of the accepted values; the message lists them.
@@ -71,9 +78,11 @@ class Timeline(PartCallback):
         *,
         monitor: str = "val_loss",
         mode: Literal["auto", "min", "max"] = "auto",
-        save: Literal["epoch", "best"] | int | None = "epoch",
+        save: Literal["epoch", "best"] | int | timedelta | None = "epoch",
         keep: RetentionPolicy | None = None,
         verbose: int = 0,
+        background: bool = True,
+        when_busy: Literal["wait", "skip"] = "wait",
     ) -> None:
         super().__init__(log_dir)
         self.monitor = monitor
@@ -81,34 +90,36 @@ class Timeline(PartCallback):
         self.save = save
         self.checkpoint: ModelCheckpoint | None = None
         if save is not None:
-            self.checkpoint = self._model_checkpoint(keep, verbose)
-            if isinstance(save, int):
+            self.checkpoint = self._model_checkpoint(
+                keep, verbose=verbose, background=background, when_busy=when_busy
+            )
+            if save not in _PER_EPOCH:
                 self.on_train_batch_end = self.checkpoint.on_train_batch_end
         self._curves: ScalarCurves | None = None
 
-    def _model_checkpoint(self, keep: RetentionPolicy | None, verbose: int) -> ModelCheckpoint:
-        if self.save not in ("epoch", "best") and (
-            not isinstance(self.save, int) or isinstance(self.save, bool) or self.save < 1
-        ):
+    def _model_checkpoint(self, keep: RetentionPolicy | None, **options: Any) -> ModelCheckpoint:
+        per_epoch = self.save in _PER_EPOCH
+        if not per_epoch and not is_interval(self.save):
             msg = (
-                f"Timeline got save={self.save!r}. "
-                "Use 'epoch', 'best', a positive number of batches, or None."
+                f"Timeline got save={self.save!r}. Use 'epoch', 'best', a positive number of "
+                "batches, a positive timedelta, or None."
             )
             raise ValueError(msg)
-        by_batch = isinstance(self.save, int)
-        name = "epoch-{epoch:04d}-batch-{batch:06d}" if by_batch else "epoch-{epoch:04d}"
-        return ModelCheckpoint(
+        name = "epoch-{epoch:04d}" if per_epoch else "epoch-{epoch:04d}-batch-{batch:06d}"
+        checkpoint = ModelCheckpoint(
             Path(self.log_dir or "", CHECKPOINTS_DIR, f"{name}.weights.h5"),
             monitor=self.monitor,
-            verbose=verbose,
             save_best_only=self.save == "best",
             save_weights_only=True,
             mode=self.mode,
-            save_freq=self.save if isinstance(self.save, int) else "epoch",
+            save_freq="epoch" if per_epoch else cast("int | timedelta", self.save),
             keep=keep or KeepLast(_KEEP_LAST) | KeepBest(self.monitor, _KEEP_BEST),
             log_dir=self.log_dir,
             overwrite=False,
+            **options,
         )
+        checkpoint.model_file = Path(self.log_dir or "", MODEL_FILE)
+        return checkpoint
 
     def set_model(self, model: keras.Model) -> None:
         """Called by Keras with the model that is trained."""
@@ -134,11 +145,6 @@ class Timeline(PartCallback):
             self.checkpoint.session_started(fit)
         if not fit.has(keras.callbacks.TensorBoard):
             self._curves = ScalarCurves(fit.run_dir)
-
-    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Notes the epoch for saves between batches."""
-        if self.checkpoint is not None:
-            self.checkpoint.on_epoch_begin(epoch, logs)
 
     def epoch_ended(self, fit: Fit, epoch: int, metrics: Mapping[str, float]) -> None:
         """Writes the curves and saves."""

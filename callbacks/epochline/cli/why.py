@@ -44,6 +44,12 @@ _WORDS: Final = {
     Verdict.WEIGHTS_RESTORED: "restored",
     Verdict.RESTORED: "restored",
     Verdict.METRIC_MISSING: "no metric",
+    Verdict.SKIPPED: "skipped",
+    Verdict.BACKED_UP: "backed up",
+    Verdict.BACKUP_REMOVED: "removed",
+    Verdict.SWAPPED_IN: "EMA in",
+    Verdict.SWAPPED_BACK: "EMA out",
+    Verdict.EMA_VALIDATED: "EMA tested",
 }
 _STYLES: Final = {
     "saved": "green",

@@ -57,7 +57,8 @@ class RestoreResult:
         weights_total: Weights of the model. More than `weights_restored` only when layers load in a
             way of their own (LoRA, quantization, another dtype).
         optimizer_restored: Whether the state of the optimizer was loaded, too.
-        learning_rate_before: Learning rate before; None when the model is not compiled.
+        learning_rate_before: Learning rate before; None when the model is not compiled, or has
+            several of them.
         learning_rate_after: Learning rate after: it is part of the state of the optimizer.
         message: All of this in words.
     """
@@ -181,7 +182,8 @@ def _main_optimizer(model: Any) -> Any:
 
 
 def _learning_rate(optimizer: Any) -> float | None:
-    return None if optimizer is None else float(optimizer.learning_rate)
+    rate = getattr(optimizer, "learning_rate", None)  # MultiOptimizer has none of its own
+    return None if rate is None else float(rate)
 
 
 def _without_optimizer(saved: dict[str, Fingerprint]) -> dict[str, Fingerprint]:

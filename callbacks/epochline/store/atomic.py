@@ -12,15 +12,17 @@ Protocol, in this order:
 4. `fsync` the file. Only now are the bytes safe, so only now may the name point at them. A failed
    `fsync` is final: the kernel may have dropped the pages, and a second call would say that all is
    well.
-5. Publish: with `replace`, rename over the target; without, hard-link to the target, which fails
-   when the name is taken (rename would overwrite silently), and unlink the temporary name.
-6. `fsync` the directory: the name survives a power loss.
+5. Publish: with `replace`, rename over the target, whose old file keeps a temporary hard link, so
+   that it can be put back; without, hard-link to the target, which fails when the name is taken
+   (rename would overwrite silently), and unlink the temporary name.
+6. `fsync` the directory: the name survives a power loss. Then the old file goes.
 
 Whoever records the file (an event, a listing) does it after step 6.
 
 Invariant: a writer that is killed leaves the old file, or the new one, and perhaps a temporary file
-that `leftovers.py` finds. A writer that gets an error raises it and leaves no temporary file;
-without `replace` the name is free again, with `replace` it holds the old or the new file, complete.
+that `leftovers.py` finds. A writer that gets an error raises it, leaves no temporary file, and the
+name is what it was: free, or the old file's. (Where there are no hard links, an error in step 6
+leaves the new file, complete.)
 
 This module knows bytes, not what they mean.
 """
@@ -53,13 +55,13 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-__all__ = ["PendingFile", "WrittenFile", "temporary_name", "write_atomic"]
+__all__ = ["NO_HARD_LINKS", "PendingFile", "WrittenFile", "temporary_name", "write_atomic"]
 
 # Leaves room for the prefix within the 255 bytes that file systems allow.
 _NAME_TAIL_BYTES = 180
 _NO_RESERVATION = frozenset({errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS})
 # What file systems without hard links answer (FAT and SMB EPERM, FUSE ENOSYS, Android EACCES).
-_NO_HARD_LINKS = frozenset(
+NO_HARD_LINKS = frozenset(
     {errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
 )
 
@@ -132,6 +134,7 @@ class PendingFile:
         self._digester = Digester()
         self._started = time.perf_counter()
         self._claimed = False
+        self._old: Path | None = None
         self._published = False
         self._closed = False
         with self._explained():
@@ -163,8 +166,15 @@ class PendingFile:
                 _write_all(self._descriptor, block)
             self.size_bytes += len(block)
 
-    def publish(self) -> WrittenFile:
-        """Make the file durable and give it its name."""
+    def publish(self, name: str | None = None) -> WrittenFile:
+        """Make the file durable and give it its name.
+
+        Args:
+            name: Another name in the same directory, for who learns only while writing what it is
+                that is written.
+        """
+        if name is not None:
+            self.path = self.path.with_name(name)
         if self._promised_bytes not in (None, self.size_bytes):
             message = f"{self.size_bytes} bytes were written, {self._promised_bytes} were promised"
             raise ValueError(message)
@@ -173,11 +183,13 @@ class PendingFile:
             if os.name == "nt":  # an open file cannot be renamed there
                 self._close()
             if self._replace:
-                self._temporary.replace(self.path)
+                self._take_name()
             else:
                 self._claim_name()
             sync_directory(self.path.parent)
             self._close()
+            if self._old is not None:
+                self._old.unlink(missing_ok=True)
         self._published = True
         return WrittenFile(
             path=self.path,
@@ -217,6 +229,20 @@ class PendingFile:
             if error.errno not in _NO_RESERVATION:
                 raise
 
+    def _take_name(self) -> None:
+        """Give the file its name; who had it before can be put back."""
+        old = self.path.with_name(temporary_name(self.path.name))
+        try:
+            os.link(self.path, old, follow_symlinks=False)
+        except FileNotFoundError:  # nobody had it
+            pass
+        except OSError as error:
+            if error.errno not in NO_HARD_LINKS:
+                raise
+        else:
+            self._old = old
+        self._temporary.replace(self.path)
+
     def _claim_name(self) -> None:
         """Give the file its name only if the name is free, as one step."""
         if os.name == "nt":
@@ -226,7 +252,7 @@ class PendingFile:
         try:
             self.path.hardlink_to(self._temporary)
         except OSError as error:
-            if error.errno not in _NO_HARD_LINKS:
+            if error.errno not in NO_HARD_LINKS:
                 raise
             # The name is claimed with an empty file first. A kill between the two steps leaves that
             # empty file, which nobody can take for a checkpoint; a second writer is refused at any
@@ -252,6 +278,9 @@ class PendingFile:
         self._temporary.unlink(missing_ok=True)
         if self._claimed:
             self.path.unlink(missing_ok=True)
+        if self._old is not None:
+            self._old.replace(self.path)
+            self._old.unlink(missing_ok=True)  # still there when both names are of the old file
 
     def _abandon(self, error: BaseException | None) -> None:
         for step in (self._close, self._withdraw):
@@ -275,11 +304,12 @@ def _create_temporary(target: Path) -> tuple[Path, int]:
         temporary = target.with_name(temporary_name(target.name))
         descriptor = os.open(temporary, CREATE_FLAGS, 0o666)
         try:
-            locked = try_flock(descriptor, exclusive=False)
-            # Between the two calls the file looked abandoned; somebody who tidies up may have taken
-            # it.
-            if locked is not Flock.BUSY and os.path.lexists(temporary):
+            if try_flock(descriptor, exclusive=False) is not Flock.BUSY:
+                temporary.lstat()
                 return temporary, descriptor
+        except FileNotFoundError:
+            # Before it was locked it looked abandoned; somebody who tidies up has taken it.
+            pass
         except BaseException:
             os.close(descriptor)
             temporary.unlink(missing_ok=True)

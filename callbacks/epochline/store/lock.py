@@ -64,6 +64,11 @@ class RunLock:
         self.enforced = False
         self._descriptor: int | None = None
 
+    @property
+    def held(self) -> bool:
+        """True from `acquire` to `release`."""
+        return self._descriptor is not None
+
     def acquire(self) -> None:
         """Take the lock.
 

@@ -1,5 +1,7 @@
 """The checkpoint files of one run: save under a name, find a free name, delete, tidy up.
 
+Deleting may mean to move a file aside (`trash.py`), which can be undone.
+
 The store keeps no list: what was saved, with which size and digest, is recorded by its users (in
 events), and comes back as arguments. It knows files, not Keras.
 
@@ -10,6 +12,7 @@ recorded are deleted.
 from __future__ import annotations
 
 import enum
+import errno
 import io
 import itertools
 import os
@@ -22,6 +25,7 @@ from epochline.store.files import (
     NOT_A_FILE,
     explained,
     local_path,
+    make_directories,
     open_regular,
     sync_directory,
 )
@@ -35,10 +39,15 @@ if TYPE_CHECKING:
 __all__ = ["CheckpointStore", "Deletion"]
 
 
+# Another file system, or a disk too full for a new name: what is to go must go all the same.
+_NO_ROOM_ASIDE = frozenset({errno.EXDEV, errno.ENOSPC, errno.EDQUOT})
+
+
 class Deletion(enum.Enum):
     """What came of a request to delete a file."""
 
     DELETED = "deleted"
+    TRASHED = "trashed"
     ALREADY_GONE = "already_gone"
     NOT_OURS = "not_ours"
 
@@ -91,9 +100,14 @@ class CheckpointStore:
         return next(path for name in names if not os.path.lexists(path := self.root / name))
 
     def delete(
-        self, path: str | os.PathLike[str], *, size_bytes: int, digest: str | None = None
+        self,
+        path: str | os.PathLike[str],
+        *,
+        size_bytes: int,
+        digest: str | None = None,
+        aside: Path | None = None,
     ) -> Deletion:
-        """Delete a file that is still what was recorded, durably.
+        """Delete a file that is still what was recorded, durably, or move it aside.
 
         A file of another size, or something that is not a plain file, is not ours. All weights of
         one model have the same size, so a size alone cannot tell our checkpoint from one that the
@@ -104,6 +118,8 @@ class CheckpointStore:
             path: Name below `root`, or an absolute path.
             size_bytes: Size that was recorded.
             digest: Digest that was recorded; None compares the size only.
+            aside: Where the file goes instead, if that is on the same file system and there is room
+                for one more name; nothing may be there.
 
         Raises:
             OSError: The file could not be read or removed.
@@ -119,15 +135,38 @@ class CheckpointStore:
             try:
                 if not os.path.samestat(recorded, path.lstat()):  # replaced while it was read
                     return Deletion.NOT_OURS
-                path.unlink()
+                if aside is not None and _move(path, aside):
+                    done = Deletion.TRASHED
+                else:
+                    path.unlink()
+                    done = Deletion.DELETED
             except FileNotFoundError:
                 return Deletion.ALREADY_GONE
             sync_directory(path.parent)
-        return Deletion.DELETED
+        return done
 
     def remove_leftovers(self) -> tuple[Path, ...]:
         """Remove what killed writers left in `root`; to be called when a run starts."""
         return remove_leftovers(self.root)
+
+
+def _move(path: Path, target: Path) -> bool:
+    """Rename a file within its file system; False when that cannot be done there."""
+    try:
+        while True:
+            make_directories(target.parent)
+            try:
+                path.rename(target)
+                break
+            except FileNotFoundError:  # the file, or the directory that was just made, has gone
+                if not os.path.lexists(path):
+                    raise
+    except OSError as error:
+        if error.errno not in _NO_ROOM_ASIDE:
+            raise
+        return False
+    sync_directory(target.parent)
+    return True
 
 
 def _stat_if_recorded(path: Path, size_bytes: int, digest: str | None) -> os.stat_result | None:

@@ -30,7 +30,7 @@ export const END_REASONS = [
 ] as const;
 export const STATUSES = ['saved', 'pinned', 'pruned', 'missing', 'corrupt', 'failed'] as const;
 export const REASONS = ['best', 'scheduled', 'manual', 'adopted', 'average'] as const;
-export const TOPICS = ['checkpoint', 'learning_rate', 'stop', 'restore'] as const;
+export const TOPICS = ['checkpoint', 'learning_rate', 'stop', 'restore', 'weights'] as const;
 export const DIRECTIONS = ['min', 'max'] as const;
 export const WEIGHTS_KINDS = ['raw', 'ema'] as const;
 

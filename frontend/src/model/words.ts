@@ -44,6 +44,8 @@ export function decisionTitle({ topic, verdict }: Decision): string {
       return verdict === 'stopped' ? 'Early stop' : 'Early stopping';
     case 'restore':
       return 'Restore';
+    case 'weights':
+      return 'Averaged weights';
     default:
       return 'Checkpoint';
   }

@@ -1,0 +1,188 @@
+"""`.keras` files from their parts: the configuration, the assets, and a weights file.
+
+It takes `saving_lib` of Keras, which is not public.
+
+Invariant: what Keras loads from such a file is what it loads from one that it wrote itself at that
+moment.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import keras
+
+from epochline.callbacks.weights_file import WeightsImage
+from epochline.layout import Layout
+from epochline.statistics import Measurements
+from epochline.store import PendingFile
+
+__all__ = ["KerasArchive", "archive_members", "saving_lib_or_none", "write_model_file"]
+
+_WEIGHTS_MEMBER: Final = "model.weights.h5"
+_CONFIGURATION: Final = "config.json"
+_BLOCK_BYTES: Final = 1 << 20
+
+
+def saving_lib_or_none() -> Any:
+    """Returns the module that has what no public route of Keras does; None where it was moved."""
+    try:
+        from keras.src.saving import saving_lib
+    except ImportError:
+        return None
+    wanted = (
+        *("H5IOStore", "DiskIOStore"),
+        *("_save_state", "_serialize_model_as_json", "save_model"),
+    )
+    return saving_lib if all(hasattr(saving_lib, name) for name in wanted) else None
+
+
+class KerasArchive:
+    """A `.keras` file: a zip archive, nothing in it compressed.
+
+    The weights come first, where they lie at the same place in every archive; Keras goes by names.
+
+    Args:
+        members: Name to content of all members but the weights.
+        weights: The weights file.
+    """
+
+    def __init__(self, members: Mapping[str, bytes], weights: WeightsImage) -> None:
+        self._members = members
+        self._weights = weights
+        self.size_bytes: int | None = None
+        start = _archive_start()
+        self.layout: Layout | None = Layout.of(
+            replace(item, offset=item.offset + start) if item.size_bytes else item
+            for item in weights.layout.variables
+        )
+
+    def write(self, sink: Callable[[memoryview], object]) -> Measurements | None:
+        """Gives the bytes to `sink`, in order, once; returns the statistics of the variables."""
+        measured: list[Measurements] = []
+        _write_archive(
+            sink,
+            self._members,
+            lambda member: measured.append(self._weights.write(member)),
+        )
+        return measured[0]
+
+
+def _write_archive(
+    sink: Callable[[memoryview], object],
+    members: Mapping[str, bytes],
+    write_weights: Callable[[Callable[[memoryview], object]], object],
+) -> None:
+    """Gives the bytes of a `.keras` file to `sink`, in order.
+
+    Args:
+        sink: Gets them.
+        members: Name to content of all members but the weights.
+        write_weights: Gives the bytes of the weights file to what it is called with.
+    """
+    with zipfile.ZipFile(_Stream(sink), "w") as archive:
+        with archive.open(_weights_entry(), "w", force_zip64=True) as member:
+            write_weights(member.write)
+        for name, content in members.items():
+            archive.writestr(name, content)
+
+
+def write_model_file(path: Path, members: Mapping[str, bytes], weights: Path) -> None:
+    """Writes a `.keras` file with the weights of another file, unless it is there already.
+
+    Args:
+        path: The file. One with another configuration is replaced.
+        members: Name to content of all members but the weights.
+        weights: A `.weights.h5` file.
+
+    Raises:
+        OSError: If it could not be written; what was there before still is.
+    """
+    if _has(path, members):
+        return
+
+    def write_weights(sink: Callable[[memoryview], object]) -> None:
+        with weights.open("rb") as file:
+            while block := file.read(_BLOCK_BYTES):
+                sink(memoryview(block))
+
+    with PendingFile(path, replace=True) as pending:
+        _write_archive(pending.write, members, write_weights)
+        pending.publish()
+
+
+def _has(path: Path, members: Mapping[str, bytes]) -> bool:
+    """Returns whether a `.keras` file has that configuration already."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            info = archive.getinfo(_CONFIGURATION)
+            wanted = members[_CONFIGURATION]
+            return info.file_size == len(wanted) and archive.read(info) == wanted
+    except (OSError, KeyError, zipfile.BadZipFile):
+        return False
+
+
+class _Stream(io.RawIOBase):
+    """A file that only takes bytes, one after the other."""
+
+    def __init__(self, sink: Callable[[memoryview], object]) -> None:
+        super().__init__()
+        self._sink = sink
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data)
+        self._sink(view)
+        return view.nbytes
+
+
+def _weights_entry() -> zipfile.ZipInfo:
+    return zipfile.ZipInfo(_WEIGHTS_MEMBER)  # of a fixed date: the same state, the same bytes
+
+
+def _archive_start() -> int:
+    """Returns where the first member of an archive begins."""
+    lengths: list[int] = []
+    stream = _Stream(lambda data: lengths.append(data.nbytes))
+    with (
+        zipfile.ZipFile(stream, "w") as archive,
+        archive.open(_weights_entry(), "w", force_zip64=True),
+    ):
+        return sum(lengths)
+
+
+def archive_members(model: keras.Model) -> dict[str, bytes]:
+    """Returns what Keras puts into a `.keras` file beside the weights.
+
+    Raises:
+        ImportError: On a Keras that has moved what this takes; see `saving_lib_or_none`.
+        Exception: Whatever the model raises that has no configuration.
+    """
+    saving_lib = saving_lib_or_none()
+    if saving_lib is None:
+        msg = f"Keras {keras.__version__} has no saving_lib as this version of Epochline knows it."
+        raise ImportError(msg)
+    config, metadata = saving_lib._serialize_model_as_json(model)  # noqa: SLF001 – see saving_lib_or_none
+    members = {"metadata.json": metadata.encode(), "config.json": config.encode()}
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        assets = saving_lib.DiskIOStore("assets", archive=archive, mode="w")
+        try:
+            saving_lib._save_state(  # noqa: SLF001 – see saving_lib_or_none
+                model,
+                weights_store=None,
+                assets_store=assets,
+                inner_path="",
+                visited_saveables=set(),
+            )
+        finally:
+            assets.close()
+    with zipfile.ZipFile(buffer) as archive:
+        return members | {name: archive.read(name) for name in archive.namelist()}

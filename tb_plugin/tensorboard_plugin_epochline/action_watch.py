@@ -1,0 +1,57 @@
+"""What was done to a run by hand, read when it has grown.
+
+TensorBoard's data provider knows event files only; the action log lies beside them.
+
+Invariant: a request costs one look at the log, and reads it only when that shows something new.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from epochline.events import Record
+from epochline.reader import actions_path, read_actions
+
+__all__ = ["ActionWatch"]
+
+_logger = logging.getLogger("tensorboard")
+
+
+class ActionWatch:
+    """The action log of one run.
+
+    Args:
+        run_dir: The run directory.
+    """
+
+    def __init__(self, run_dir: Path) -> None:
+        self._run_dir = run_dir
+        self._mark = ""
+        self._records: tuple[Record, ...] = ()
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes whenever `look` found something new."""
+        return self._mark
+
+    @property
+    def records(self) -> tuple[Record, ...]:
+        """What the last look found."""
+        return self._records
+
+    def look(self) -> bool:
+        """Looks at the log, and returns whether there is something new."""
+        try:
+            stat = actions_path(self._run_dir).lstat()
+            mark = f"{stat.st_ino} {stat.st_size} {stat.st_mtime_ns}"
+        except OSError:
+            mark = ""
+        if mark == self._mark:
+            return False
+        self._mark = mark
+        result = read_actions(self._run_dir)
+        for damage in result.damages:
+            _logger.warning("Epochline: %s: %s", damage.path, damage.message)
+        self._records = result.records
+        return True

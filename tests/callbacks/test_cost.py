@@ -1,0 +1,108 @@
+"""What recording costs, in counts that do not depend on the machine; the times are benchmarks."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import keras
+import pytest
+
+import epochline
+from epochline.callbacks import EarlyStoppingRecorder, LearningRateRecorder, Timeline
+from epochline.events import Decision, Verdict
+from epochline.reader import read_records
+from epochline.records import frame, read_frames
+from tests.callbacks.training import TARGETS, Dictate, new_model, train
+
+PACKAGE = str(Path(epochline.__file__).parent)
+VALIDATED: dict[str, Any] = {"validation_split": 0.34}
+LONG = ("mean_absolute_percentage_error", "root_mean_squared_error")
+
+
+@contextmanager
+def _calls_in_batches() -> Iterator[list[str]]:
+    """Collects the calls of our functions between the begin and the end of each epoch's hooks."""
+    between = False
+    calls: list[str] = []
+    begin, end = (
+        getattr(keras.callbacks.CallbackList, hook).__code__
+        for hook in ("on_epoch_begin", "on_epoch_end")
+    )
+
+    def profile(frame: FrameType, event: str, _: object) -> None:
+        nonlocal between
+        if frame.f_code is begin and event == "return":
+            between = True
+        elif frame.f_code is end and event == "call":
+            between = False
+        elif between and event == "call" and frame.f_code.co_filename.startswith(PACKAGE):
+            calls.append(frame.f_code.co_qualname)
+
+    before = sys.getprofile()
+    sys.setprofile(profile)
+    try:
+        yield calls
+    finally:
+        sys.setprofile(before)
+
+
+def _stock() -> list[keras.callbacks.Callback]:
+    return [
+        keras.callbacks.EarlyStopping(patience=20),
+        keras.callbacks.ReduceLROnPlateau(patience=20),
+    ]
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (lambda run_dir: [Timeline(run_dir)]),
+        (lambda run_dir: [Timeline(run_dir, save=None), keras.callbacks.TensorBoard(run_dir)]),
+        (lambda run_dir: [LearningRateRecorder(run_dir), EarlyStoppingRecorder()]),
+    ],
+    ids=["timeline", "beside TensorBoard", "recorders"],
+)
+def test_nothing_of_ours_runs_during_batches(parts: Any, run_dir: Path) -> None:
+    """Where no batch event is asked for, no function of ours is called for one, in all of `fit`."""
+    model = new_model()
+    stock = [item for item in _stock() if not isinstance(item, keras.callbacks.TensorBoard)]
+    with _calls_in_batches() as calls:
+        train(model, *stock, *parts(run_dir), epochs=3, **VALIDATED)
+    assert calls == []
+
+
+def test_batches_are_seen_where_they_are_asked_for(run_dir: Path) -> None:
+    """The same measurement finds calls when a batch event is asked for."""
+    with _calls_in_batches() as calls:
+        train(new_model(), Timeline(run_dir, save=2), epochs=1)
+    assert "_Probe._on_train_batch_end" in calls
+
+
+@pytest.mark.parametrize("metrics", [("accuracy",), LONG], ids=["tutorial", "long names"])
+def test_quiet_epoch_takes_less_than_400_bytes(metrics: tuple[str, ...], run_dir: Path) -> None:
+    """An epoch in which two callbacks wait grows the event file by that much at most."""
+    model = new_model()
+    model.compile(loss="binary_crossentropy", optimizer="adam", metrics=list(metrics))
+    monitor = f"val_{metrics[0]}"
+    waiting: list[keras.callbacks.Callback] = [
+        Dictate(**{monitor: [1 / 3 + epoch / 7 for epoch in range(6)]}),
+        keras.callbacks.EarlyStopping(monitor, mode="min", patience=20, baseline=0.3),
+        keras.callbacks.ReduceLROnPlateau(monitor, mode="min", patience=20, min_delta=1e-3),
+    ]
+    train(model, *waiting, Timeline(run_dir, save=None), epochs=6, **VALIDATED)
+    (path,) = (run_dir / "timeline").glob("*tfevents*")
+    with path.open("rb") as file:
+        sizes = [len(frame(data)) for data in read_frames(file)][1:]  # behind the file's version
+    records = read_records(run_dir).records
+    quiet = {
+        size
+        for size, record in zip(sizes, records, strict=True)
+        if [e.verdict for e in record.events if isinstance(e, Decision)] == [Verdict.WAITING] * 2
+    }
+    assert quiet
+    assert max(quiet) < 400

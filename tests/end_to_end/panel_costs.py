@@ -1,0 +1,163 @@
+"""What the panel, and TensorBoard's own Time Series on the same runs, cost the browser.
+
+A cost is CPU time of the page's main thread as Chromium counts it, so that other work on the
+machine hardly changes it. TensorBoard's page around them is part of both.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any
+
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.end_to_end.panel import LOAD_MS, Panel
+from tests.end_to_end.tensorboard import TensorBoard
+
+__all__ = ["Costs", "Meter", "cost_of_panel", "cost_of_time_series", "open_panel"]
+
+MOVES = 120
+WHEEL_PX = 96
+QUIET_SECONDS = 0.5
+QUIET_CPU_MS = 4.0
+# A page without data: nothing is drawn there, and no dashboard is built yet.
+ELSEWHERE = "#text"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Costs:
+    """Costs of one visit.
+
+    Attributes:
+        open_ms: From the click on the tab until everything is drawn.
+        hover_ms: For each move of the pointer over the chart.
+        scroll_ms: For each turn of the wheel over the list: the table, or the runs.
+        heap_mb: What is alive afterwards, in MB.
+        nodes: Elements, texts and so on in the page.
+    """
+
+    open_ms: float
+    hover_ms: float
+    scroll_ms: float
+    heap_mb: float
+    nodes: float
+
+    @classmethod
+    def median(cls, costs: list[Costs]) -> Costs:
+        """Returns the median of each cost."""
+        names = [spec.name for spec in fields(cls)]
+        return cls(
+            **{name: statistics.median(getattr(item, name) for item in costs) for name in names}
+        )
+
+
+class Meter:
+    """Reads the browser's own counters of a page."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self._session = page.context.new_cdp_session(page)
+        self._session.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def _counters(self) -> dict[str, float]:
+        answer: dict[str, Any] = self._session.send("Performance.getMetrics")
+        return {item["name"]: item["value"] for item in answer["metrics"]}
+
+    def cpu_ms(self) -> float:
+        """CPU time of the main thread so far."""
+        return 1000 * self._counters()["TaskDuration"]
+
+    def wait_until_quiet(self) -> float:
+        """Waits until the page does nothing any more; returns the CPU time until then."""
+        end = time.monotonic() + LOAD_MS / 1000
+        before = self.cpu_ms()
+        while time.monotonic() < end:
+            self._page.wait_for_timeout(1000 * QUIET_SECONDS)
+            now = self.cpu_ms()
+            if now - before < QUIET_CPU_MS:
+                return before
+            before = now
+        raise AssertionError("the page does not come to rest")
+
+    def heap(self) -> tuple[float, float]:
+        """Returns what is alive after a garbage collection: MB of objects, and nodes."""
+        self._session.send("HeapProfiler.collectGarbage")
+        counters = self._counters()
+        return counters["JSHeapUsedSize"] / 1e6, counters["Nodes"]
+
+    def each(self, count: int, act: Callable[[int], None]) -> float:
+        """Does something again and again, a frame after the other; returns its mean cost in ms."""
+        before = self.wait_until_quiet()
+        for number in range(count):
+            act(number)
+            self._page.evaluate("new Promise(requestAnimationFrame)")
+        return (self.wait_until_quiet() - before) / count
+
+
+def open_panel(panel: Panel, checkpoints: int) -> float:
+    """Opens the tab from another one; returns what it costs until everything is drawn, in ms."""
+    page = panel.page
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.goto(panel.server + ELSEWHERE)
+    expect(page.get_by_role("tab", name="Checkpoints")).to_be_visible(timeout=LOAD_MS)
+    meter = Meter(page)
+    before = meter.wait_until_quiet()
+    page.get_by_role("tab", name="Checkpoints").click()
+    panel.wait()
+    panel.expect_rows(checkpoints, LOAD_MS)
+    return meter.wait_until_quiet() - before
+
+
+def cost_of_panel(panel: Panel, checkpoints: int) -> Costs:
+    """Visits the panel, which shows all runs, with a cold cache."""
+    opened = open_panel(panel, checkpoints)
+    meter = Meter(panel.page)
+    hover = _hover(panel.page, meter, panel.chart)
+    scroll = _scroll(panel.page, meter, panel.grid)
+    heap_mb, nodes = meter.heap()
+    return Costs(open_ms=opened, hover_ms=hover, scroll_ms=scroll, heap_mb=heap_mb, nodes=nodes)
+
+
+def cost_of_time_series(browser: Browser, server: TensorBoard, curves: int) -> Costs:
+    """Visits Time Series, which shows `curves` curves in one card, with a cold cache."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    page.goto(server.url + ELSEWHERE)
+    tab = page.get_by_role("tab", name="Time Series")
+    expect(tab).to_be_visible(timeout=LOAD_MS)
+    meter = Meter(page)
+    before = meter.wait_until_quiet()
+    tab.click()
+    chart = page.locator("line-chart .series-view, line-chart canvas").first
+    expect(chart).to_be_visible(timeout=LOAD_MS)
+    expect(page.locator("scalar-card tr, scalar-card tb-data-table-content-row")).to_have_count(
+        curves, timeout=LOAD_MS
+    )
+    opened = meter.wait_until_quiet() - before
+    hover = _hover(page, meter, chart)
+    scroll = _scroll(page, meter, page.locator("runs-data-table").first)
+    heap_mb, nodes = meter.heap()
+    context.close()
+    return Costs(open_ms=opened, hover_ms=hover, scroll_ms=scroll, heap_mb=heap_mb, nodes=nodes)
+
+
+def _hover(page: Page, meter: Meter, chart: Locator) -> float:
+    box = chart.bounding_box()
+    assert box is not None
+    left, top = box["x"] + 0.2 * box["width"], box["y"] + 0.3 * box["height"]
+
+    def move(number: int) -> None:
+        part = number / MOVES
+        page.mouse.move(left + 0.6 * box["width"] * part, top + 0.4 * box["height"] * part)
+
+    cost = meter.each(MOVES, move)
+    page.mouse.move(0, 0)
+    return cost
+
+
+def _scroll(page: Page, meter: Meter, rows: Locator) -> float:
+    rows.hover()
+    return meter.each(MOVES, lambda _: page.mouse.wheel(0, WHEEL_PX))

@@ -1,0 +1,190 @@
+"""What a training does to its run directory, without Keras: a program to be interrupted.
+
+Each turn saves a checkpoint under a new name and over the last one, makes an old one smaller, puts
+an older one into the trash, sometimes takes it out again, and empties the trash; all of it with the
+means and in the order that a training has, and recorded as by a training.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import h5py
+import numpy as np
+
+from epochline import Checkpoint, open_run
+from epochline.errors import RunNotFoundError
+from epochline.events import (
+    CheckpointPruned,
+    CheckpointSaved,
+    EndReason,
+    Event,
+    SaveReason,
+    SessionStarted,
+    Tier,
+    WeightsKind,
+)
+from epochline.pruning import Pruner, prune_turn, settle, trash_of
+from epochline.run import Run
+from epochline.session import Session, new_id
+from epochline.store import CheckpointStore, PendingFile, WrittenFile, digest_bytes
+from epochline.store.demote import demoted_image
+
+__all__ = ["LAST", "PHASES", "Life", "check_run", "weights"]
+
+PHASES: Final = ("begin", "save", "replace", "demote", "trash", "recover", "empty")
+LAST: Final = "checkpoints/last.weights.h5"
+_DEMOTED_AFTER: Final = 2
+_TRASHED_AFTER: Final = 4
+
+
+Tell = Callable[[str, str | None, bool], object]
+
+
+@cache
+def weights(floats: int) -> list[np.ndarray[tuple[int], np.dtype[np.float32]]]:
+    """Return some weights, the same ones each time."""
+    chance = np.random.default_rng(0)
+    return [chance.random(floats, np.float32) for _ in range(8)]
+
+
+class Life:
+    """A run that is written to.
+
+    Args:
+        run_dir: The run directory.
+        floats: Size of the weights; the optimizer has as many.
+        phase: Called with the name of what is done next, one of `PHASES`.
+        tell: Called with the path of a file, the digest that it has from now on (None when it is
+            gone), and whether that is sure; before it is done, it is not.
+    """
+
+    def __init__(
+        self,
+        run_dir: Path,
+        *,
+        floats: int,
+        phase: Callable[[str], object] = lambda _name: None,
+        tell: Tell = lambda _path, _digest, _sure: None,
+    ) -> None:
+        self.run_dir = run_dir
+        self._phase = phase
+        self._tell = tell
+        self._session = Session(run_dir)
+        self._pruner = Pruner(run_dir, self._session.record, self._session.sync)
+        self._weights = weights(floats)
+
+    def begin(self) -> int:
+        """Begin a session, tidy up, and return the number of the next turn."""
+        self._phase("begin")
+        self._session.start()
+        run = Run(self.run_dir)
+        self._session.record(SessionStarted(pid=os.getpid()))
+        CheckpointStore(self.run_dir / "checkpoints").remove_leftovers()
+        with prune_turn(self.run_dir, wait_seconds=0) as mine:
+            if mine:
+                settle(self.run_dir, run.checkpoints, self._pruner, "killed")
+        return max((item.epoch for item in run.checkpoints), default=-1) + 1
+
+    def turn(self, number: int) -> None:
+        """Do all that there is to do, once."""
+        self._session.epoch = number
+        image = self._image(number)
+        store = CheckpointStore(self.run_dir / "checkpoints")
+        name = store.free_name(f"epoch-{number:06d}", ".weights.h5").name
+        self._phase("save")
+        self._save(f"checkpoints/{name}", image, replaced=None)
+        self._phase("replace")
+        self._save(LAST, image, replaced=self._last())
+        with prune_turn(self.run_dir, wait_seconds=0):
+            for item in self._old(_DEMOTED_AFTER):
+                if item.tier is Tier.FULL:
+                    self._phase("demote")
+                    self._demote(item)
+            for item in self._old(_TRASHED_AFTER):
+                self._phase("trash")
+                self._tell(item.path, None, False)
+                self._pruner.delete(item, "test")
+                self._tell(item.path, None, True)
+                if number % 3 == 0:
+                    self._phase("recover")
+                    self._tell(item.path, item.digest, False)
+                    self._pruner.recover(item)
+                    self._tell(item.path, item.digest, True)
+            self._phase("empty")
+            trash_of(self.run_dir).shrink(3 * len(image))
+
+    def _demote(self, item: Checkpoint) -> None:
+        tier = (Tier.WITHOUT_OPTIMIZER, Tier.BFLOAT16)[item.epoch % 2]
+        recorded = {"size_bytes": item.size_bytes or 0, "digest": item.digest or ""}
+        self._tell(item.path, digest_bytes(demoted_image(item.file, tier, **recorded).image), False)
+        demoted = self._pruner.demote(item, tier, "test")
+        if demoted is not None:
+            self._tell(item.path, demoted.digest, True)
+
+    def end(self) -> None:
+        """End the session."""
+        self._session.end(EndReason.COMPLETED)
+
+    def _image(self, number: int) -> bytes:
+        """Return a file as Keras lays it out; all differ."""
+        buffer = io.BytesIO()
+        with h5py.File(buffer, "w") as file:
+            for name in ("layers/dense", "optimizer"):
+                file[f"{name}/vars/0"] = self._weights[number % len(self._weights)]
+            file["layers/dense/vars/1"] = np.full(1, number, np.float32)
+        return buffer.getvalue()
+
+    def _save(self, path: str, image: bytes, *, replaced: Checkpoint | None) -> None:
+        identity = new_id()
+        with PendingFile(
+            self.run_dir / path, replace=path == LAST, size_bytes=len(image)
+        ) as pending:
+            pending.write(image)
+            self._tell(path, pending.digest, False)
+            if replaced is not None:
+                self._session.record(CheckpointPruned(id=replaced.id, replaced_by=identity))
+                self._session.sync()
+            written = pending.publish()
+        self._tell(path, written.digest, True)
+        self._session.record(_saved(identity, path, written))
+
+    def _listed(self) -> list[Checkpoint]:
+        return [item for item in open_run(self.run_dir).checkpoints if item.restorable]
+
+    def _last(self) -> Checkpoint | None:
+        return next((item for item in self._listed() if item.path == LAST), None)
+
+    def _old(self, count: int) -> list[Checkpoint]:
+        """Return the checkpoints but the newest `count`, oldest first."""
+        return [item for item in self._listed() if item.path != LAST][:-count]
+
+
+def _saved(identity: str, path: str, written: WrittenFile) -> Event:
+    return CheckpointSaved(
+        id=identity,
+        path=path,
+        size_bytes=written.size_bytes,
+        digest=written.digest,
+        metrics={},
+        reason=SaveReason.SCHEDULED,
+        weights_kind=WeightsKind.RAW,
+        has_optimizer=True,
+        save_seconds=written.seconds,
+    )
+
+
+def check_run(run_dir: Path) -> list[str]:
+    """Return what is wrong with a run: what is listed as saved and is not what was saved."""
+    try:
+        run = open_run(run_dir)
+    except RunNotFoundError:
+        return []
+    return [
+        item.verify().message for item in run.checkpoints if item.restorable and not item.verify()
+    ]
