@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from epochline.callbacks.recorder import record
+    from epochline.comparison import Diff, diff
     from epochline.errors import (
         CheckpointCorruptError,
         CheckpointFormatError,
@@ -53,6 +54,7 @@ __all__ = [
     "CheckpointMismatchError",
     "CheckpointMissingError",
     "CheckpointNotFoundError",
+    "Diff",
     "EpochlineError",
     "EventFormatError",
     "Fate",
@@ -72,6 +74,7 @@ __all__ = [
     "Run",
     "RunBusyError",
     "RunNotFoundError",
+    "diff",
     "find_runs",
     "open_run",
     "record",
@@ -79,6 +82,7 @@ __all__ = [
 
 _HOMES = {
     "callbacks.recorder": ("record",),
+    "comparison": ("Diff", "diff"),
     "planning": ("Fate", "PrunePlan", "PruneStep"),
     "reader": ("find_runs",),
     "restore": ("RestoreResult",),

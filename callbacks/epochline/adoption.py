@@ -24,8 +24,9 @@ from epochline.events import CheckpointSaved, Health, SaveReason, Tier
 from epochline.layout import read_layout
 from epochline.session import new_id
 from epochline.store import digest_file
+from epochline.timeline import Timeline
 
-__all__ = ["ForeignFile", "adopt_entries", "adopt_files", "find_files"]
+__all__ = ["ForeignFile", "adopt_entries", "adopt_files", "find_files", "foreign_entries"]
 
 _ENDINGS: Final = (".weights.h5", ".keras", ".h5", ".hdf5")
 _NAMED_EPOCH: Final = re.compile(r"(?<![a-z])(?:epoch|ep|e)[-_=. ]*(\d+)", re.IGNORECASE)
@@ -131,6 +132,11 @@ def adopt_files(
             log.append(saved, epoch=max(file.epoch, 0), wall_time=file.wall_time)
             if progress is not None:
                 progress(file)
+
+
+def foreign_entries(timeline: Timeline) -> list[CheckpointEntry]:
+    """Returns the checkpoints of a run that others wrote, and whose files are there."""
+    return [item for item in timeline.checkpoints if not item.owned and item.restorable]
 
 
 def adopt_entries(run_dir: str | os.PathLike[str], entries: Iterable[CheckpointEntry]) -> None:

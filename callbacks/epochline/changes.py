@@ -10,7 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["Basis", "Diff", "LayerChange", "VariableChange", "by_layer", "together"]
+from epochline.sentences import number
+
+__all__ = ["Basis", "Diff", "LayerChange", "VariableChange", "by_layer", "percent", "together"]
 
 
 class Basis(StrEnum):
@@ -141,6 +143,24 @@ class Diff:
     only_in_b: tuple[str, ...]
     notes: tuple[str, ...]
 
+    @property
+    def sentence(self) -> str:
+        """The comparison in one or two sentences."""
+        weights = self.weights
+        same = f"{weights.unchanged} of {weights.variables} variables are equal"
+        if weights.unchanged == weights.variables:
+            return f"The weights are equal, bit for bit: {same}."
+        if weights.relative_change is None:
+            least = percent(weights.relative_at_least)
+            return f"The weights changed by at least {least}; {same}. Their files would tell more."
+        cosine = "" if weights.cosine is None else f" (cosine {number(weights.cosine, 1.0)})"
+        told = f"The weights changed by {percent(weights.relative_change)}{cosine}; {same}."
+        layers = [layer for layer in self.layers if not layer.of_optimizer]
+        most = max(layers, key=lambda layer: layer.relative_change or 0.0)
+        if len(layers) > 1:
+            told += f" {most.layer!r} changed most: {percent(most.relative_change)}."
+        return told
+
 
 def _ratio(value: float | None, norm: float | None) -> float | None:
     if value is None or norm is None:
@@ -148,6 +168,18 @@ def _ratio(value: float | None, norm: float | None) -> float | None:
     if not norm:
         return math.inf if value else 0.0
     return value / norm
+
+
+def percent(change: float | None) -> str:
+    """Returns a relative change for people.
+
+    Example:
+        >>> percent(0.1007), percent(math.inf), percent(None)
+        ('10.07 %', 'from zero', 'unknown')
+    """
+    if change is None:
+        return "unknown"
+    return "from zero" if math.isinf(change) else f"{number(100 * change)} %"
 
 
 def by_layer(changes: Iterable[VariableChange]) -> tuple[LayerChange, ...]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from functools import cache
 from typing import Any, TypeVar
@@ -101,7 +101,9 @@ class CheckpointEntry(Moment):
         why: The same in words, and what became of its file.
         weights_kind: Whether the model held raw or averaged (EMA) weights.
         has_optimizer: Whether the file holds the optimizer's state.
-        save_seconds: How long saving took.
+        optimizer: Class of that optimizer; empty when it is not known.
+        save_seconds: How long it took until the file was durable.
+        held_seconds: How long the training stood still for it.
         callback: Class name of the callback that saved it.
         owned: Whether Epochline wrote the file, and may delete it.
         status: What became of it.
@@ -135,6 +137,8 @@ class CheckpointEntry(Moment):
     callback: str
     owned: bool
     status: Status
+    optimizer: str = ""
+    held_seconds: float = 0.0
     health: Health | None = None
     health_detail: str = ""
     tier: Tier = Tier.FULL
@@ -147,8 +151,8 @@ class CheckpointEntry(Moment):
     recoverable: bool = False
     recovered: bool = False
     operation: str = ""
-    measured: CheckpointMeasured | None = None
-    described: VariablesDescribed | None = None
+    measured: CheckpointMeasured | None = field(default=None, repr=False)
+    described: VariablesDescribed | None = field(default=None, repr=False)
 
     @property
     def restorable(self) -> bool:

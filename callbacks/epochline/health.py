@@ -26,7 +26,7 @@ from epochline.layout import Layout, Variable
 from epochline.sentences import number
 from epochline.statistics import Measurements, VariableStatistics
 
-__all__ = ["JUMP", "HealthReport", "examine"]
+__all__ = ["JUMP", "HealthReport", "Weights", "examine"]
 
 JUMP: Final = 10.0
 """How many times as large a layer has to be for a norm jump, per ratio of the optimizer steps done.
@@ -41,6 +41,7 @@ steps over ten epochs; those that blew up, and were still finite, became 17 to 1
 within one epoch.
 """
 
+_Row = tuple[Variable, VariableStatistics]
 _SATURATED: Final = 0xFFFFFFFF  # see Measurements
 
 
@@ -57,39 +58,46 @@ class HealthReport:
     detail: str
 
 
-def examine(
-    layout: Layout,
-    now: Measurements,
-    last_healthy: tuple[Layout, Measurements] | None = None,
-    *,
-    step_ratio: float = 1.0,
-) -> HealthReport:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """What `examine` is told of a checkpoint.
+
+    Attributes:
+        layout: Its variables.
+        measurements: Their statistics.
+        step: Optimizer updates done (`optimizer.iterations`), or batches seen.
+    """
+
+    layout: Layout
+    measurements: Measurements
+    step: int
+
+    def rows(self) -> list[_Row]:
+        """Returns each variable with its statistics."""
+        return list(zip(self.layout.variables, self.measurements.rows(), strict=True))
+
+
+def examine(now: Weights, last_healthy: Weights | None = None) -> HealthReport:
     """Returns whether a checkpoint is healthy.
 
     Args:
-        layout: Its variables.
-        now: Their statistics.
-        last_healthy: Layout and statistics of the newest healthy checkpoint that the weights have
-            grown out of since, in the same `fit`; None when there is none. Variables are matched by
-            dataset and shape.
-        step_ratio: Optimizer steps done now, by those that were done then: how many times as large
-            weights may have grown by learning alone. What is less than 1 counts as 1.
+        now: The checkpoint.
+        last_healthy: The newest healthy one that the weights have been trained on from, in the same
+            `fit`; None when there is none. Variables are matched by dataset and shape.
     """
-    rows = list(zip(layout.variables, now.rows(), strict=True))
+    rows = now.rows()
     bad = [(variable, row) for variable, row in rows if not _is_finite(variable, row)]
     if bad:
         return HealthReport(health=Health.NOT_FINITE, detail=_not_finite(bad, len(rows)))
     if last_healthy is not None:
-        pairs = _pair(rows, zip(last_healthy[0].variables, last_healthy[1].rows(), strict=True))
-        fault = _jump(pairs, max(1.0, step_ratio)) or _dead(pairs)
+        pairs = _pair(rows, last_healthy.rows())
+        step_ratio = max(1.0, now.step / max(1, last_healthy.step))
+        fault = _jump(pairs, step_ratio) or _dead(pairs)
         if fault is not None:
             return fault
     norm = _norm(row for variable, row in rows if _is_learned(variable))
     detail = f"All {len(rows)} variables are finite; norm of the trainable ones {number(norm)}."
     return HealthReport(health=Health.HEALTHY, detail=detail)
-
-
-_Row = tuple[Variable, VariableStatistics]
 
 
 def _is_finite(variable: Variable, row: VariableStatistics) -> bool:

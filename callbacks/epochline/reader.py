@@ -3,8 +3,8 @@
 Knows where the timeline of a run lies below a log directory; nothing of what the records mean. What
 was done by hand, outside of any training, is in a file of its own, the action log (`actions.py`).
 
-Invariant: any bytes in a file lead to records or to a `Damage` that says what was left out, never to
-another exception or to memory beyond the size of the file.
+Invariant: any bytes in a file lead to records or to a `Damage` that says what was left out, never
+to another exception or to memory beyond the size of the file.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ __all__ = [
     "ReadResult",
     "actions_path",
     "find_runs",
+    "is_run",
     "read_actions",
     "read_records",
 ]
@@ -71,9 +72,8 @@ class ReadResult:
 def find_runs(logdir: str | os.PathLike[str]) -> list[str]:
     """Returns the names of the runs below `logdir` that Epochline recorded.
 
-    A run is a directory that holds `timeline/events.out.tfevents…`, or an action log when its files
-    were adopted; its name is its path below `logdir` with `/`, or `.` for `logdir` itself. Links to directories are followed once, as
-    TensorBoard does.
+    The name of a run is its path below `logdir` with `/`, or `.` for `logdir` itself. Links to
+    directories are followed once, as TensorBoard does.
 
     Args:
         logdir: What was passed to `Timeline`, or any directory above.
@@ -90,11 +90,17 @@ def find_runs(logdir: str | os.PathLike[str]) -> list[str]:
             continue
         seen.add((status.st_dev, status.st_ino))
         subdirectories.sort()
-        if TIMELINE_DIR in subdirectories and (
-            _event_files(Path(directory, TIMELINE_DIR)) or actions_path(directory).is_file()
-        ):
+        if TIMELINE_DIR in subdirectories and is_run(directory):
             runs.append(Path(os.path.relpath(directory, logdir)).as_posix())
     return runs
+
+
+def is_run(directory: str | os.PathLike[str]) -> bool:
+    """Returns whether a directory is a run.
+
+    It holds `timeline/events.out.tfevents…`, or an action log when its files were adopted.
+    """
+    return bool(_event_files(Path(directory, TIMELINE_DIR))) or actions_path(directory).is_file()
 
 
 def actions_path(run_dir: str | os.PathLike[str]) -> Path:
@@ -152,8 +158,8 @@ def _read_open(path: Path, file: BinaryIO) -> ReadResult:
         if file.tell() == os.fstat(file.fileno()).st_size:
             return ReadResult(records=tuple(records), damages=())
         message = (
-            f"{path.name} is damaged or incomplete after byte {file.tell()}; the events behind that "
-            "are not shown."
+            f"{path.name} is damaged or incomplete after byte {file.tell()}; the events behind "
+            "that are not shown."
         )
     except (OSError, EventFormatError) as error:
         message = str(error)

@@ -182,24 +182,29 @@ def _missing(d: Decision) -> str:
 
 def _checkpoint(d: Decision) -> str:
     match d.verdict:
-        case Verdict.SAVED if d.observed is None or d.best is None:
-            return f"{d.callback} saved {d.path}. {d.detail}".strip()
         case Verdict.SAVED:
-            sign = ">" if d.mode is Mode.MAX else "<"
-            return (
-                f"{d.callback} saved {d.path}: {d.monitor} {number(d.observed, d.best)} {sign} "
-                f"{_best(d.best, d.observed, d.best_epoch)}. {d.detail}".strip()
-            )
+            text = f"{d.callback} saved {d.path}{_because(d)}."
         case Verdict.METRIC_MISSING:
             return _missing(d)
         case Verdict.BACKED_UP:
-            return f"{d.callback} made a backup at {d.path}. {d.detail}".strip()
+            text = f"{d.callback} made a backup at {d.path}."
         case Verdict.BACKUP_REMOVED:
-            return f"{d.callback} removed {d.path}. {d.detail}".strip()
+            text = f"{d.callback} removed {d.path}."
         case Verdict.SKIPPED:
-            return f"Not saved: the save before was still being written. {d.detail}".strip()
+            text = "Not saved: the save before was still being written."
         case _:
             return _not_saved(d)
+    return f"{text} {d.detail}".strip()
+
+
+def _because(d: Decision) -> str:
+    if d.observed is None:
+        return ""
+    observed = f"{d.monitor} {number(d.observed, d.best)}"
+    if d.best is None:
+        return f": {observed} is the first value"
+    sign = ">" if d.mode is Mode.MAX else "<"
+    return f": {observed} {sign} {_best(d.best, d.observed, d.best_epoch)}"
 
 
 def _not_saved(d: Decision) -> str:

@@ -204,14 +204,25 @@ class Gap:
 class Timeline:
     """All that is known of a run; every list is in the order in which things happened."""
 
+    records: tuple[Record, ...]
     sessions: tuple[SessionEntry, ...]
     epochs: tuple[EpochEntry, ...]
     checkpoints: tuple[CheckpointEntry, ...]
-    decisions: tuple[DecisionEntry, ...]
     restores: tuple[RestoreEntry, ...]
     notices: tuple[NoticeEntry, ...]
     gaps: tuple[Gap, ...]
     directions: Mapping[str, Mode]
+
+    @cached_property
+    def decisions(self) -> tuple[DecisionEntry, ...]:
+        """Every verdict with its reason and numbers; made when it is first asked for.
+
+        Most records are decisions, and most questions are not about them.
+        """
+        return tuple(
+            DecisionEntry(**moment_of(record), **values_of(event))
+            for record, event in events_in(self.records, Decision)
+        )
 
     @property
     def monitor(self) -> str | None:
@@ -360,6 +371,7 @@ def build_timeline(records: Iterable[Record]) -> Timeline:
     for _, described in events_in(ordered, MetricsDescribed):
         directions.update(described.directions)
     return Timeline(
+        records=tuple(ordered),
         sessions=tuple(_session(name, own) for name, own in _by_session(ordered).items()),
         epochs=tuple(
             EpochEntry(
@@ -368,10 +380,6 @@ def build_timeline(records: Iterable[Record]) -> Timeline:
             for record, event in events_in(ordered, EpochEnded)
         ),
         checkpoints=collect_checkpoints(ordered, by_hand),
-        decisions=tuple(
-            DecisionEntry(**moment_of(record), **values_of(event))
-            for record, event in events_in(ordered, Decision)
-        ),
         restores=tuple(
             RestoreEntry(
                 **moment_of(record),

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -94,6 +94,11 @@ class PruneResult:
         return tuple(item.step.id for item in self.outcomes if item.deletion in gone)
 
     @property
+    def trashed(self) -> tuple[str, ...]:
+        """Ids of those that went into the trash."""
+        return tuple(i.step.id for i in self.outcomes if i.deletion is Deletion.TRASHED)
+
+    @property
     def demoted(self) -> tuple[str, ...]:
         """Ids of those that were made smaller."""
         return tuple(item.step.id for item in self.outcomes if item.demoted is not None)
@@ -110,12 +115,19 @@ class PruneResult:
         return tuple(item.problem for item in self.outcomes if item.problem is not None)
 
 
-def plan_run(run: Readable, policy: RetentionPolicy) -> PrunePlan:
+def plan_run(run: Readable, policy: RetentionPolicy, *, adopt: bool = False) -> PrunePlan:
     """Returns what `policy` does with the checkpoints of a run, as it was read.
 
     What a demotion frees is estimated from the files.
+
+    Args:
+        run: The run.
+        policy: Says what to keep.
+        adopt: Whether to count those that others wrote as if they were adopted.
     """
     entries = run.timeline.checkpoints
+    if adopt:
+        entries = tuple(replace(item, owned=item.owned or item.restorable) for item in entries)
     return plan_prune(
         policy,
         [item for item in entries if item.restorable],

@@ -29,15 +29,22 @@ __all__ = [
     "Num",
     "app",
     "json_answer",
+    "json_text",
     "not_modified",
     "num",
     "parameter",
+    "parameters",
+    "text_answer",
 ]
 
 _logger = logging.getLogger("tensorboard")
 
 JSON: Final = "application/json"
 NOT_MODIFIED: Final = 304
+
+_LARGE_BYTES: Final = 1_000_000
+_THOROUGH: Final = 5
+_FAST: Final = 1
 
 Num = float | str | None
 """A number as JSON can hold it, see `num`."""
@@ -95,6 +102,11 @@ class ApiError(Exception):
         self.hint = hint
         self.headers = dict(headers or {})
 
+    @property
+    def view(self) -> dict[str, str]:
+        """What the client is told of it."""
+        return {"code": self.code, "message": self.message, "hint": self.hint}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
@@ -131,6 +143,15 @@ def num(value: float | None) -> Num:
     return "Infinity" if value > 0 else "-Infinity"
 
 
+def json_text(value: object) -> str:
+    """Returns `value` as JSON.
+
+    Args:
+        value: What `json.dumps` takes; every number finite, see `num`.
+    """
+    return json.dumps(value, allow_nan=False, separators=(",", ":"))
+
+
 def json_answer(value: object, *, etag: str | None = None) -> Answer:
     """Returns `value` as a compressed JSON answer.
 
@@ -138,11 +159,23 @@ def json_answer(value: object, *, etag: str | None = None) -> Answer:
         value: What `json.dumps` takes; every number finite, see `num`.
         etag: What to compare by; derived from the content when None.
     """
-    text = json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
+    return text_answer(json_text(value), etag=etag)
+
+
+def text_answer(text: str, *, etag: str | None = None) -> Answer:
+    """Returns a compressed JSON answer.
+
+    Args:
+        text: The JSON.
+        etag: What to compare by; derived from the content when None.
+    """
+    data = text.encode()
+    # Compressing megabytes thoroughly takes longer than it saves on the way.
+    level = _THOROUGH if len(data) < _LARGE_BYTES else _FAST
     return Answer(
-        body=gzip.compress(text, compresslevel=5, mtime=0),
+        body=gzip.compress(data, compresslevel=level, mtime=0),
         content_type=JSON,
-        etag=etag or hashlib.blake2b(text, digest_size=12).hexdigest(),
+        etag=etag or hashlib.blake2b(data, digest_size=12).hexdigest(),
         gzipped=True,
     )
 
@@ -170,6 +203,23 @@ def parameter(request: Request, name: str, *, default: str | None = None) -> str
         return default
     what = "is missing" if not values else f"is given {len(values)} times"
     message = f"The parameter {name!r} {what}."
+    raise ApiError(ErrorCode.BAD_REQUEST, message, "The routes are described in http_api.md.")
+
+
+def parameters(request: Request, name: str) -> list[str]:
+    """Returns all values of a parameter that may be given again and again, each once.
+
+    Args:
+        request: A request.
+        name: Name of the parameter.
+
+    Raises:
+        ApiError: If it is missing.
+    """
+    values = request.args.getlist(name)
+    if values:
+        return list(dict.fromkeys(values))
+    message = f"The parameter {name!r} is missing."
     raise ApiError(ErrorCode.BAD_REQUEST, message, "The routes are described in http_api.md.")
 
 
@@ -211,9 +261,8 @@ def _check_method(method: str, methods: Collection[str]) -> None:
 
 
 def _error_answer(error: ApiError) -> Answer:
-    value = {"error": {"code": error.code, "message": error.message, "hint": error.hint}}
     return Answer(
-        body=json.dumps(value).encode(),
+        body=json.dumps({"error": error.view}).encode(),
         content_type=JSON,
         status=_STATUS[error.code],
         headers=tuple(error.headers.items()),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,14 +19,20 @@ from epochline.session import lock_path
 from epochline.store.lock import is_locked
 from epochline.timeline import CheckpointEntry, Timeline, build_timeline
 from tensorboard_plugin_epochline.action_watch import ActionWatch
-from tensorboard_plugin_epochline.answers import Answer, ApiError, ErrorCode, json_answer
+from tensorboard_plugin_epochline.answers import (
+    Answer,
+    ApiError,
+    ErrorCode,
+    json_answer,
+    json_text,
+)
 from tensorboard_plugin_epochline.directories import RunDirectories, RunDirectory
 from tensorboard_plugin_epochline.file_watch import FileWatch
 from tensorboard_plugin_epochline.runs import RunGroup
 from tensorboard_plugin_epochline.source import EventSource, Mark, Scope, Series, SeriesKey
-from tensorboard_plugin_epochline.views import run_view, timeline_view
+from tensorboard_plugin_epochline.views import outline_view, run_view, timeline_view
 
-__all__ = ["Library", "Snapshot"]
+__all__ = ["Library", "RunFailure", "Snapshot"]
 
 _KEPT_RUNS = 256
 _NAMED_RUNS = 20
@@ -56,6 +62,11 @@ class Snapshot:
         view = timeline_view(self.run, self.revision, self.timeline, alive=self.alive)
         return json_answer(view, etag=self.revision)
 
+    @cached_property
+    def outline(self) -> str:
+        """What the route `timelines` tells of the run, as JSON."""
+        return json_text(outline_view(self.run, self.revision, self.timeline, alive=self.alive))
+
     def checkpoint(self, checkpoint_id: str) -> CheckpointEntry:
         """Returns a checkpoint.
 
@@ -71,6 +82,14 @@ class Snapshot:
             message = f"Run {self.run!r}: {error}"
             hint = "The list of checkpoints may be out of date; reload it."
             raise ApiError(ErrorCode.NOT_FOUND, message, hint) from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFailure:
+    """Why one of several runs cannot be told of."""
+
+    run: str
+    error: ApiError
 
 
 class _Story:
@@ -94,6 +113,8 @@ class _Story:
             if marks != self._marks:
                 self._series = source.read(scope, marks, self._series)
                 self._marks = dict(marks)
+                if self._actions is not None:
+                    self._actions.look()
                 self._build()
             return self._current()
 
@@ -177,14 +198,7 @@ class Library:
         Raises:
             ApiError: If there is none; the message names those that exist.
         """
-        groups = self.source.groups(scope)
-        if run in groups:
-            return groups[run]
-        raise ApiError(
-            ErrorCode.NOT_FOUND,
-            f"There is no run {run!r}. {_names(groups)}",
-            "TensorBoard may still be loading it, or it was deleted.",
-        )
+        return _chosen(self.source.groups(scope), run)
 
     def snapshot(self, scope: Scope, run: str) -> Snapshot:
         """Returns a run with Epochline data as it is now.
@@ -197,11 +211,31 @@ class Library:
             ApiError: If there is none.
         """
         group = self.group(scope, run)
-        own = _merged(group, self.source.marks(scope, group.tensorboard_runs))
+        return self._snapshot(scope, group, self.source.marks(scope, group.tensorboard_runs))
+
+    def snapshots(self, scope: Scope, runs: Iterable[str]) -> Iterator[Snapshot | RunFailure]:
+        """Yields several runs, asking TensorBoard only once what there is.
+
+        Args:
+            scope: In whose name.
+            runs: Names of their run groups.
+        """
+        groups = self.source.groups(scope)
+        marks = self.source.marks(scope)
+        for run in runs:
+            try:
+                yield self._snapshot(scope, _chosen(groups, run), marks)
+            except ApiError as error:
+                yield RunFailure(run=run, error=error)
+
+    def _snapshot(
+        self, scope: Scope, group: RunGroup, marks: Mapping[str, Mapping[SeriesKey, Mark]]
+    ) -> Snapshot:
+        own = _merged(group, marks)
         if not own:
             raise ApiError(
                 ErrorCode.NOT_FOUND,
-                f"The run {run!r} has no Epochline data.",
+                f"The run {group.name!r} has no Epochline data.",
                 "Add epochline.callbacks.Timeline(...) to the callbacks of fit.",
             )
         return self._story(group.name, next(iter(own)).run).snapshot(self.source, scope, own)
@@ -216,6 +250,16 @@ class Library:
             if len(self._stories) > _KEPT_RUNS:
                 self._stories.popitem(last=False)
             return story
+
+
+def _chosen(groups: Mapping[str, RunGroup], run: str) -> RunGroup:
+    if run in groups:
+        return groups[run]
+    raise ApiError(
+        ErrorCode.NOT_FOUND,
+        f"There is no run {run!r}. {_names(groups)}",
+        "TensorBoard may still be loading it, or it was deleted.",
+    )
 
 
 def _merged(

@@ -26,9 +26,12 @@ from tensorboard_plugin_epochline.answers import (
     ErrorCode,
     app,
     json_answer,
+    json_text,
     not_modified,
     num,
     parameter,
+    parameters,
+    text_answer,
 )
 from tensorboard_plugin_epochline.assets import ENTRY, load_assets
 from tensorboard_plugin_epochline.directories import RunDirectories, RunDirectory
@@ -70,6 +73,7 @@ class EpochlinePlugin(base_plugin.TBPlugin):
         reading: dict[str, Callable[[Request], Answer]] = {
             "/runs": self._runs,
             "/timeline": self._timeline,
+            "/timelines": self._timelines,
             "/checkpoint": self._checkpoint,
             "/scalars": self._scalars,
             "/*": _no_such_route,
@@ -116,6 +120,20 @@ class EpochlinePlugin(base_plugin.TBPlugin):
         if since == snapshot.revision:
             return not_modified(snapshot.revision)
         return snapshot.answer
+
+    def _timelines(self, request: Request) -> Answer:
+        runs = parameters(request, "run")
+        outlines: list[str] = []
+        failures: list[dict[str, object]] = []
+        for item in self._library.snapshots(Scope.of(request), runs):
+            if isinstance(item, Snapshot):
+                outlines.append(item.outline)
+            else:
+                failures.append({"run": item.run, "error": item.error.view})
+        # Put together as text: each run's is kept for as long as nothing of the run changes.
+        return text_answer(
+            f'{{"timelines":[{",".join(outlines)}],"failures":{json_text(failures)}}}'
+        )
 
     def _checkpoint(self, request: Request) -> Answer:
         run = parameter(request, "run")

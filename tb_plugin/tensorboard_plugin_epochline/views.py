@@ -9,9 +9,10 @@ Invariant: every number in a view is finite, see `num`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from itertools import chain
-from typing import Final
+from typing import Final, cast
 
 from epochline.errors import CheckpointNotFoundError
 from epochline.events import Decision, Mode, Topic, Verdict
@@ -29,11 +30,16 @@ from tensorboard_plugin_epochline.answers import Num, num
 from tensorboard_plugin_epochline.runs import RunGroup
 from tensorboard_plugin_epochline.snippets import snippets
 
-__all__ = ["checkpoint_view", "run_view", "timeline_view"]
+__all__ = ["checkpoint_view", "outline_view", "run_view", "timeline_view"]
 
 View = dict[str, object]
 _RESTORE: Final = "restore"
 _RESTORED: Final = "restored"
+_NOT_IN_OUTLINE: Final[Mapping[str, tuple[str, ...]]] = {
+    "history": ("batch", "duration_seconds"),
+    "checkpoints": ("batch", "digest"),
+    "decisions": ("batch",),
+}
 _NO_NUMBERS: Final = Decision(callback="", topic=Topic.CHECKPOINT, verdict=Verdict.SAVED)
 
 
@@ -89,6 +95,27 @@ def timeline_view(run: str, revision: str, timeline: Timeline, *, alive: bool | 
             for gap in timeline.gaps
         ],
     }
+
+
+def outline_view(run: str, revision: str, timeline: Timeline, *, alive: bool | None) -> View:
+    """Returns an `Outline`: the timeline as far as charts and table need it.
+
+    A long training has thousands of decisions that left everything as it was; they are most of a
+    `Timeline`, and nothing is drawn of them.
+
+    Args:
+        run: Name of the run group.
+        revision: Revision of the answer.
+        timeline: The run, checked against its files.
+        alive: Whether its writer lives; None when that cannot be told.
+    """
+    acted = tuple(item for item in timeline.decisions if item.acted)
+    view = timeline_view(run, revision, replace(timeline, decisions=acted), alive=alive)
+    for name, columns in _NOT_IN_OUTLINE.items():
+        table = cast("dict[str, object]", view[name])
+        for column in columns:
+            del table[column]
+    return view
 
 
 def checkpoint_view(  # noqa: PLR0913 -- all but two are keywords

@@ -13,7 +13,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from epochline.errors import CheckpointFormatError, EventFormatError
@@ -271,6 +271,7 @@ def layouts(draw: st.DrawFn) -> Layout:
     return Layout.of(variables)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(layouts())
 def test_layout_survives_its_event(layout: Layout) -> None:
     """What is recorded comes back, and has the id that it was recorded under."""
@@ -279,6 +280,7 @@ def test_layout_survives_its_event(layout: Layout) -> None:
     assert event.layout == layout.id == Layout.from_event(event).id
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(events_of(VariablesDescribed))
 def test_any_record_is_a_layout_or_refused(event: VariablesDescribed) -> None:
     """Nothing in a record leads to another error than the one that says so."""

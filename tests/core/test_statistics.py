@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import xxhash
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -67,6 +67,7 @@ def _alone_and_among_others(data: Any, dtype: str) -> tuple[VariableStatistics, 
     return measure(data, dtype), measurer.result()[1]
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(
     hnp.arrays(
         st.sampled_from([np.dtype(name) for name in PLAIN]),
@@ -225,6 +226,7 @@ rows = st.builds(
 )
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.lists(rows, max_size=8))
 def test_columns_survive_their_binary_form(items: list[VariableStatistics]) -> None:
     """What is recorded comes back, number for number and digest for digest."""

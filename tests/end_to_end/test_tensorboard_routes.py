@@ -45,6 +45,7 @@ def _only_sample_runs(answer: Any) -> Any:
     [
         ("runs", "runs", {}),
         ("timeline", "timeline", {"run": "pima"}),
+        ("timelines", "timelines?run=pima&run=pima-decay&run=pyma", {}),
         ("checkpoint", "checkpoint", {"run": "pima", "id": sample_logs.BEST_ID, "verify": "1"}),
         ("scalar_tags", "scalars", {"run": "pima"}),
         ("scalars", "scalars", {"run": "pima", "tag": "train/epoch_loss"}),
@@ -85,6 +86,28 @@ def test_no_record_is_missing(tensorboard: TensorBoard) -> None:
     assert timeline["history"]["epoch"][count // 4 :] == list(range(100, 100 + resumed // 4))
 
 
+def test_outline_is_the_timeline_without_what_is_not_drawn(tensorboard: TensorBoard) -> None:
+    """What `timelines` has of a run is what `timeline` has of it; a run given twice comes once."""
+    timeline = tensorboard.get("timeline", run="pima").json
+    answer = tensorboard.get("timelines?run=pima&run=pima").json
+
+    (outline,) = answer["timelines"]
+    decisions = timeline["decisions"]
+    acted = [number for number, did in enumerate(decisions["acted"]) if did]
+    assert 0 < len(acted) < len(decisions["acted"])
+    assert outline.pop("decisions") == {
+        name: [column[number] for number in acted]
+        for name, column in decisions.items()
+        if name != "batch"
+    }
+    for table, left_out in (("history", "duration_seconds"), ("checkpoints", "digest")):
+        full = timeline[table]
+        assert outline.pop(table) == {
+            name: column for name, column in full.items() if name not in ("batch", left_out)
+        }
+    assert outline == {name: timeline[name] for name in outline}
+
+
 def test_gap_is_told(tensorboard: TensorBoard) -> None:
     """Records that are missing are shown as a gap, with their numbers."""
     (gap,) = tensorboard.get("timeline", run="pima").json["gaps"]
@@ -97,6 +120,7 @@ def test_gap_is_told(tensorboard: TensorBoard) -> None:
     [
         ("timeline", 400, "bad_request", "'run' is missing"),
         ("timeline?run=pima&run=pima", 400, "bad_request", "'run' is given 2 times"),
+        ("timelines", 400, "bad_request", "'run' is missing"),
         ("timeline?run=pyma", 404, "not_found", "'pima', 'pima-decay'"),
         ("timeline?run=../pima", 404, "not_found", "'../pima'"),
         ("timeline?run=plain", 404, "not_found", "no Epochline data"),

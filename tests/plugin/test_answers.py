@@ -16,7 +16,9 @@ from tensorboard_plugin_epochline.answers import (
     ErrorCode,
     app,
     json_answer,
+    json_text,
     num,
+    text_answer,
 )
 
 
@@ -83,3 +85,11 @@ def test_compressed_answer_is_unpacked_for_who_cannot_read_it() -> None:
     packed = client.get("/", headers={"Accept-Encoding": "gzip"})
 
     assert json.loads(gzip.decompress(packed.data)) == client.get("/").json == {"a": 1}
+
+
+@pytest.mark.parametrize("count", [1, 1_000_000])
+def test_answer_of_any_size_is_whole(count: int) -> None:
+    """Short and long answers are compressed in different ways, and unpack to what they were."""
+    text = json_text(["x" * count, None, 0.5])
+
+    assert gzip.decompress(text_answer(text).body).decode() == text

@@ -17,7 +17,7 @@ from epochline.codec import encode_record
 from epochline.events import CheckpointSaved, EpochEnded, Record, SessionStarted
 from tensorboard_plugin_epochline.answers import ApiError
 from tensorboard_plugin_epochline.directories import RunDirectories
-from tensorboard_plugin_epochline.library import Library
+from tensorboard_plugin_epochline.library import Library, RunFailure, Snapshot
 from tensorboard_plugin_epochline.source import EventSource, Scope
 
 SCOPE = Scope(context=None, experiment_id="")
@@ -186,3 +186,17 @@ def test_run_that_does_not_exist_is_answered_with_those_that_do(library: Library
         library.snapshot(SCOPE, "pyma")
 
     assert raised.value.code == "not_found"
+
+
+def test_run_that_cannot_be_told_of_takes_none_of_the_others_with_it(
+    provider: Provider, library: Library
+) -> None:
+    """Of several runs each one is a snapshot or a failure of its own, in the order asked for."""
+    provider.record(0, SessionStarted(), EpochEnded(metrics={"loss": math.nan}))
+
+    unknown, pima = library.snapshots(SCOPE, ["pyma", "pima"])
+
+    assert isinstance(unknown, RunFailure)
+    assert (unknown.run, unknown.error.code) == ("pyma", "not_found")
+    assert isinstance(pima, Snapshot)
+    assert json.loads(pima.outline)["history"]["metrics"] == {"loss": ["NaN"]}

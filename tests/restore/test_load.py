@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import epochline
+from epochline.callbacks import Timeline
 from epochline.restore import restored_from
 from tests.restore.trained import (
     FEATURES,
@@ -220,6 +221,19 @@ def test_other_optimizer_is_an_error_not_a_skipped_state(
     model = used(new_model(optimizer="sgd", seed=2))
     before = values(model)
     with pytest.raises(epochline.CheckpointMismatchError, match=r"this SGD.*optimizer=False"):
+        checkpoint.restore(model)
+    assert _equal(values(model), before)
+    assert checkpoint.restore(model, optimizer=False).weights_restored == 9
+
+
+def test_optimizer_of_another_class_with_the_same_variables_is_an_error(tmp_path: Path) -> None:
+    """Keras would take the moments of one for those of the other."""
+    saved = used(new_model(optimizer="adam"))
+    saved.fit(FEATURES, TARGETS, verbose=0, callbacks=[Timeline(tmp_path / "run")])
+    checkpoint = epochline.open_run(tmp_path / "run").latest()
+    model = used(new_model(optimizer="nadam", seed=2))
+    before = values(model)
+    with pytest.raises(epochline.CheckpointMismatchError, match=r"state of Adam.*Nadam"):
         checkpoint.restore(model)
     assert _equal(values(model), before)
     assert checkpoint.restore(model, optimizer=False).weights_restored == 9

@@ -13,6 +13,7 @@ import os
 import random
 import signal
 from dataclasses import asdict, dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,7 +45,7 @@ class Job:
         run_dir: Where it is saved.
         log: File that it appends to.
         kill: Which of `KILLS` ends it; empty for none.
-        saver: "resume", "timeline" (`Timeline(resume=True)`), "stock" (`BackupAndRestore`).
+        saver: "resume", "timeline" (`Timeline` beside it), "stock" (`BackupAndRestore`).
         options: Arguments of `Resume`.
         fit: Arguments of `fit`.
     """
@@ -77,8 +78,8 @@ def run(job: Job) -> None:
         keras.callbacks.ModelCheckpoint(
             Path(job.run_dir, "best.weights.h5"), save_best_only=True, save_weights_only=True
         ),
-        keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate * 0.97),
-        Warmup(),
+        keras.callbacks.LearningRateScheduler(lambda _, rate: rate * 0.97),
+        Nudge(),
         *([keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if job.model == "ema" else []),
     ]
     if job.saver == "stock":
@@ -87,10 +88,10 @@ def run(job: Job) -> None:
                 Path(job.run_dir, "backup"), double_checkpoint=True, delete_checkpoint=False
             )
         )
-    elif job.saver == "timeline":
-        callbacks.insert(0, Timeline(job.run_dir, resume=True))
     else:
         callbacks.insert(0, Resume(job.run_dir, **(job.options or {})))
+    if job.saver == "timeline":
+        callbacks.append(Timeline(job.run_dir))
     if job.kill == "save":
         _kill_in_save()
     arguments: dict[str, Any] = {
@@ -116,30 +117,30 @@ def _rows(model: str, count: int) -> tuple[Any, Any]:
 
 
 def _data(kind: str, x: Any, y: Any) -> dict[str, Any]:
-    if kind == "arrays":
-        return {"x": x, "y": y, "batch_size": BATCH_SIZE}
-    if kind == "tf.data":
-        import tensorflow as tf
+    steps = {"generator": BATCHES - 1, "repeated": BATCHES - 1}.get(kind)
+    return (
+        {"x": _SOURCES[kind](x, y), "steps_per_epoch": steps} if kind != "arrays" else _arrays(x, y)
+    )
 
-        rows = tf.data.Dataset.from_tensor_slices((x, y))
-        return {"x": rows.shuffle(len(x)).batch(BATCH_SIZE).prefetch(2)}
-    if kind == "PyDataset":
-        return {"x": Shuffling(x, y)}
-    if kind == "drawing":
-        return {"x": Drawing(x, y)}
-    if kind == "generator":
-        return {"x": _endless(x, y), "steps_per_epoch": BATCHES}
-    if kind == "repeated":
-        import tensorflow as tf
 
-        rows = tf.data.Dataset.from_tensor_slices((x, y)).shuffle(len(x)).batch(BATCH_SIZE)
-        return {"x": rows.repeat(), "steps_per_epoch": BATCHES - 1}
-    if kind == "unknown length":
-        import tensorflow as tf
+def _arrays(x: Any, y: Any) -> dict[str, Any]:
+    return {"x": x, "y": y, "batch_size": BATCH_SIZE}
 
-        rows = tf.data.Dataset.from_tensor_slices((x, y)).shuffle(len(x))
-        return {"x": rows.filter(lambda *_: True).batch(BATCH_SIZE)}
-    raise ValueError(kind)
+
+def _pipeline(x: Any, y: Any) -> Any:
+    import tensorflow as tf
+
+    return tf.data.Dataset.from_tensor_slices((x, y)).shuffle(len(x))
+
+
+_SOURCES: Final[dict[str, Callable[[Any, Any], Any]]] = {
+    "tf.data": lambda x, y: _pipeline(x, y).batch(BATCH_SIZE).prefetch(2),
+    "repeated": lambda x, y: _pipeline(x, y).batch(BATCH_SIZE).repeat(),
+    "unknown length": lambda x, y: _pipeline(x, y).filter(lambda *_: True).batch(BATCH_SIZE),
+    "PyDataset": lambda x, y: Shuffling(x, y),
+    "drawing": lambda x, y: Drawing(x, y),
+    "generator": lambda x, y: _endless(x, y),
+}
 
 
 def _endless(x: Any, y: Any) -> Any:
@@ -215,8 +216,8 @@ def _model(kind: str) -> keras.Model:
     return model
 
 
-class Warmup(keras.callbacks.Callback):
-    """A callback of a user: counts for itself, and draws from the global random state."""
+class Nudge(keras.callbacks.Callback):
+    """A callback of a user's: counts for itself, and draws from the global random state."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -226,10 +227,10 @@ class Warmup(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Called by Keras."""
         self.steps += 1
-        self.seen = [*self.seen[-3:], random.random()]  # noqa: S311 – no secret
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Called by Keras."""
+        self.seen = [*self.seen[-3:], random.random()]  # noqa: S311 – no secret
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         self.model.optimizer.learning_rate = rate * (1 + 0.01 * self.steps * self.seen[-1])
 
@@ -276,7 +277,7 @@ def _kill_in_save() -> None:
     real = os.fsync
     left = [KILL_EPOCH + 1]
 
-    def fsync(descriptor: int) -> None:
+    def fsync(descriptor: Any) -> None:
         path = os.readlink(f"/proc/self/fd/{descriptor}")
         if "state-" in path or "latest.weights.h5" in path:
             left[0] -= 1

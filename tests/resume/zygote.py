@@ -17,7 +17,7 @@ import keras
 from tests.resume.trainings import Job, run
 
 if keras.backend.backend() == "tensorflow":
-    import tensorflow  # noqa: F401 – its import is most of the time
+    import tensorflow as tf  # noqa: F401 – its import is most of the time
 
 
 def main() -> None:

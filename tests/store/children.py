@@ -6,88 +6,47 @@ imported.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from epochline.store import CheckpointStore, PendingFile, RunLock, digest_bytes
+from epochline.store import PendingFile, RunLock
 from tests.store.faults import Faults, Watch, kill
+from tests.store.life import Life, weights
 from tests.store.scenarios import SCENARIOS
 
-KEEP = 3
-_ROOT = Path(__file__).parents[2]
-_POOL_SIZE = 8
-_random = random.Random(0)  # noqa: S311 - repeatable bytes, no secrets
-_POOL = [_random.randbytes(_random.randint(1_000_000, 5_000_000)) for _ in range(_POOL_SIZE)]
+FLOATS: Final = 20_000
+_ROOT: Final = Path(__file__).parents[2]
 
 
-def payload(index: int) -> tuple[bytes, bytes]:
-    """Return the bytes of checkpoint number `index`, as two pieces; all differ."""
-    return f"{index:020d}".encode(), _POOL[index % _POOL_SIZE]
+def live(directory: str, phase: str, skip: int, seconds: float) -> None:
+    """Live, and be killed so long after a phase has begun for the time number `skip`."""
+    left = iter(range(skip + 1))
+
+    def enter(name: str) -> None:
+        if name == phase and next(left, None) == skip:
+            # A thread can do that also while the kernel writes or syncs.
+            threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGKILL)).start()
+
+    life = Life(Path(directory), floats=FLOATS, phase=enter)
+    for number in itertools.count(life.begin()):
+        life.turn(number)
 
 
-def payload_digest(index: int) -> str:
-    """Return the digest of those bytes."""
-    return digest_bytes(b"".join(payload(index)))
-
-
-class Listing:
-    """What was saved and deleted: one JSON line each, appended after the fact, as events are."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.last_index = 0
-        self.last: str | None = None
-        self.kept: dict[str, tuple[int, str]] = {}
-        lines = path.read_text().splitlines() if path.exists() else []
-        for line in lines:
-            self._take(json.loads(line))
-
-    def _take(self, entry: dict[str, Any]) -> None:
-        if entry["what"] == "saved":
-            self.last_index = entry["index"]
-            self.kept[entry["name"]] = (entry["size"], entry["digest"])
-        elif entry["what"] == "last":
-            self.last = entry["digest"]
-        else:
-            del self.kept[entry["name"]]
-
-    def append(self, **entry: Any) -> None:
-        """Record something that has happened."""
-        self._take(entry)
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
-        os.write(descriptor, json.dumps(entry).encode() + b"\n")
-        os.close(descriptor)
-
-
-def keep_saving(directory: str) -> None:
-    """Save, list, overwrite, list, rotate, list, until killed."""
-    store = CheckpointStore(Path(directory))
-    listing = Listing(Path(directory) / "listing")
-    store.remove_leftovers()
-    while True:
-        index = listing.last_index + 1
-        saved = store.save(store.free_name(f"epoch-{index:06d}", ".weights.h5"), payload(index))
-        listing.append(
-            what="saved",
-            index=index,
-            name=saved.path.name,
-            size=saved.size_bytes,
-            digest=saved.digest,
-        )
-        last = store.save("last.weights.h5", payload(index), replace=True)
-        listing.append(what="last", digest=last.digest)
-        while len(listing.kept) > KEEP:
-            name, (size, digest) = next(iter(listing.kept.items()))
-            store.delete(name, size_bytes=size, digest=digest)
-            listing.append(what="deleted", name=name)
+def live_a_turn(directory: str, at: int) -> None:
+    """Begin and live for one turn, and die before the operation number `at`, if there is one."""
+    with Faults(at, kill):
+        life = Life(Path(directory), floats=FLOATS)
+        life.turn(life.begin())
+        life.end()
 
 
 def be_killed(directory: str, scenario: str, at: int) -> None:
@@ -119,8 +78,9 @@ def hold_lock(path: str, *, with_child: bool = False) -> None:
     time.sleep(60)
 
 
-JOBS: dict[str, Callable[..., None]] = {
-    job.__name__: job for job in (keep_saving, be_killed, be_watched, write_slowly, hold_lock)
+JOBS: Final[dict[str, Callable[..., None]]] = {
+    job.__name__: job
+    for job in (live, live_a_turn, be_killed, be_watched, write_slowly, hold_lock)
 }
 
 
@@ -171,6 +131,7 @@ class Children:
 
 
 def _serve() -> None:
+    weights(FLOATS)  # for all children
     for line in sys.stdin:
         request = json.loads(line)
         if "wait" in request:

@@ -1,8 +1,8 @@
 """What a training does to its run directory, without Keras: a program to be interrupted.
 
 Each turn saves a checkpoint under a new name and over the last one, makes an old one smaller, puts
-an older one into the trash, sometimes takes it out again, and empties the trash; all of it with the
-means and in the order that a training has, and recorded as by a training.
+an older one into the trash, takes it out and puts it there again, and empties the trash; all of it
+with the means and in the order that a training has, and recorded as by a training.
 """
 
 from __future__ import annotations
@@ -107,17 +107,20 @@ class Life:
                     self._phase("demote")
                     self._demote(item)
             for item in self._old(_TRASHED_AFTER):
-                self._phase("trash")
-                self._tell(item.path, None, False)
-                self._pruner.delete(item, "test")
-                self._tell(item.path, None, True)
-                if number % 3 == 0:
-                    self._phase("recover")
-                    self._tell(item.path, item.digest, False)
-                    self._pruner.recover(item)
-                    self._tell(item.path, item.digest, True)
+                self._trash(item)
+                self._phase("recover")
+                self._tell(item.path, item.digest, False)
+                self._pruner.recover(item)
+                self._tell(item.path, item.digest, True)
+                self._trash(item)
             self._phase("empty")
             trash_of(self.run_dir).shrink(3 * len(image))
+
+    def _trash(self, item: Checkpoint) -> None:
+        self._phase("trash")
+        self._tell(item.path, None, False)
+        self._pruner.delete(item, "test")
+        self._tell(item.path, None, True)
 
     def _demote(self, item: Checkpoint) -> None:
         tier = (Tier.WITHOUT_OPTIMIZER, Tier.BFLOAT16)[item.epoch % 2]

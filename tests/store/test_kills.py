@@ -1,74 +1,100 @@
-"""`kill -9` at random moments."""
+"""`kill -9` at random moments, and before each single operation of a training."""
 
 from __future__ import annotations
 
+import os
 import random
+import shutil
 import signal
 import time
+from collections import Counter
 from pathlib import Path
+from typing import Final
 
 import pytest
 
-from epochline.store import digest_file, remove_leftovers, verify
-from tests.store.children import (
-    KEEP,
-    Children,
-    Listing,
-    keep_saving,
-    payload_digest,
-    write_slowly,
-)
+from epochline import open_run
+from epochline.checkpoints import Status
+from epochline.store import remove_leftovers
+from tests.store.children import FLOATS, Children, live, live_a_turn, write_slowly
 from tests.store.faults import files_in
+from tests.store.life import PHASES, Life, check_run
+
+KILLS: Final = int(os.environ.get("EPOCHLINE_KILLS", "210"))
+"""How many, all in all; a multiple of the phases."""
+SECONDS: Final = 0.004
+"""A kill comes at most so long after its phase has begun."""
+RUN: Final = 30
+"""How many kills one run directory sees; each one is a session, and reading many takes long."""
 
 
-def _check_kept(directory: Path, listing: Listing) -> None:
-    """Every listed file is what was saved; the one due to be deleted may be gone."""
-    for position, (name, (size, digest)) in enumerate(listing.kept.items()):
-        result = verify(directory / name, size_bytes=size, digest=digest)
-        due = position == 0 and len(listing.kept) > KEEP
-        assert result or (due and not (directory / name).exists()), result.message
+def start_again(run_dir: Path) -> None:
+    """Begins another session: what the killed one left is found and cleaned."""
+    life = Life(run_dir, floats=FLOATS)
+    life.begin()
+    life.end()
+    assert not list(run_dir.rglob(".tmp-*"))
+    assert check_run(run_dir) == []
+    run = open_run(run_dir)
+    assert not run.gaps
+    assert not run.damages
+    assert {item.status for item in run.checkpoints} <= {Status.SAVED, Status.PRUNED}
 
 
-def _check_unlisted(directory: Path, listing: Listing) -> None:
-    """A file that is not listed yet is complete: the one that was just saved.
-
-    It is then listed or removed, as a start that tidies up would do.
-    """
-    coming = payload_digest(listing.last_index + 1)
-    last = directory / "last.weights.h5"
-    if last.exists():
-        found = digest_file(last).digest
-        assert found in {listing.last, payload_digest(listing.last_index)}
-        listing.append(what="last", digest=found)
-    else:
-        assert listing.last is None
-    for path in directory.glob("epoch-*"):
-        if path.name not in listing.kept:
-            assert digest_file(path).digest == coming
-            path.unlink()
+@pytest.fixture(scope="module")
+def old_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that has all that there can be: checkpoints of all tiers, a full trash."""
+    run_dir = tmp_path_factory.mktemp("old") / "run"
+    life = Life(run_dir, floats=FLOATS)
+    for number in range(life.begin(), 6):
+        life.turn(number)
+    life.end()
+    return run_dir
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_a_killed_writer_leaves_every_listed_file_intact(
-    children: Children, tmp_path: Path, seed: int
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_killed_training_leaves_every_listed_checkpoint_intact(
+    children: Children, tmp_path: Path, old_run: Path, phase: str
 ) -> None:
-    """50 kills each at random moments of a save loop: nothing listed is lost, nothing is half."""
-    moments = random.Random(seed)  # noqa: S311 - repeatable, no secrets
-    listing_path = tmp_path / "listing"
-    interrupted = 0
-    for _ in range(50):
-        child = children.start(keep_saving, directory=str(tmp_path))
-        time.sleep(moments.uniform(0.0, 0.1))
-        assert child.kill() == -signal.SIGKILL
-        listing = Listing(listing_path)
-        _check_kept(tmp_path, listing)
-        _check_unlisted(tmp_path, listing)
-        left = set(tmp_path.glob(".tmp-*"))
-        assert set(remove_leftovers(tmp_path)) == left
-        assert not list(tmp_path.glob(".tmp-*"))
-        interrupted += bool(left)
-    assert interrupted >= 10, "the kills must hit saves, or nothing is tested"
-    assert Listing(listing_path).last_index >= 10, "the writer must get somewhere between the kills"
+    """Killed at random moments of each phase: nothing that is listed as saved is lost or half."""
+    chance = random.Random(phase)  # noqa: S311 - repeatable, no secrets
+    left = 0
+    for number in range(KILLS // len(PHASES)):
+        run_dir = tmp_path / str(number // RUN)
+        if not run_dir.exists():
+            shutil.copytree(old_run, run_dir)
+        # The first turn, or the second; there is only one beginning.
+        moment = {"skip": chance.randrange(2) * (phase != "begin")}
+        moment = {**moment, "seconds": chance.uniform(0.0, SECONDS)}
+        child = children.start(live, directory=str(run_dir), phase=phase, **moment)
+        assert child.wait() == -signal.SIGKILL
+        assert check_run(run_dir) == [], f"kill {number}: {moment}"
+        left += bool(list(run_dir.rglob(".tmp-*")))
+        start_again(run_dir)
+    if phase in {"save", "replace", "demote"}:
+        assert left, "the kills must hit files that are being written, or nothing is tested"
+
+
+def test_a_kill_before_any_operation_of_a_training_loses_nothing(
+    children: Children, tmp_path: Path, old_run: Path
+) -> None:
+    """Begin, save, replace, demote, trash, recover, empty: killed before each operation in turn."""
+    code = -signal.SIGKILL
+    at = 0
+    seen: Counter[bool] = Counter()
+    while code == -signal.SIGKILL:
+        run_dir = tmp_path / "run"
+        shutil.copytree(old_run, run_dir)
+        code = children.start(live_a_turn, directory=str(run_dir), at=at).wait()
+        assert check_run(run_dir) == [], f"operation {at}"
+        epochs = {item.epoch for item in open_run(run_dir).checkpoints if item.restorable}
+        seen[6 in epochs] += 1
+        start_again(run_dir)
+        shutil.rmtree(run_dir)
+        at += 1
+    assert code == 0
+    assert at > 60
+    assert min(seen.values()) > 10, "before and after the save"
 
 
 def test_the_file_of_a_living_writer_is_never_a_leftover(

@@ -1,8 +1,8 @@
 """Learning rates that are set batch after batch, told once an epoch.
 
-The first change of an epoch is told where it happens. A callback that goes on from there (a warm-up,
-a cycle) would fill the timeline; what it does is summed up at the end of the epoch, and from the
-next epoch on altogether, until it is quiet for an epoch.
+The first change of an epoch is told where it happens. A callback that goes on from there (a
+warm-up, a cycle) would fill the timeline; what it does is summed up at the end of the epoch, and
+from the next epoch on altogether, until it is quiet for an epoch.
 
 Invariant: what is told leads without a gap from the first learning rate to the last.
 """

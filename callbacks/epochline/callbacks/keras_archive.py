@@ -1,7 +1,5 @@
 """`.keras` files from their parts: the configuration, the assets, and a weights file.
 
-It takes `saving_lib` of Keras, which is not public.
-
 Invariant: what Keras loads from such a file is what it loads from one that it wrote itself at that
 moment.
 """
@@ -17,29 +15,17 @@ from typing import Any, Final
 
 import keras
 
+from epochline.callbacks.saving_lib import saving_lib_or_none
 from epochline.callbacks.weights_file import WeightsImage
 from epochline.layout import Layout
 from epochline.statistics import Measurements
 from epochline.store import PendingFile
 
-__all__ = ["KerasArchive", "archive_members", "saving_lib_or_none", "write_model_file"]
+__all__ = ["KerasArchive", "archive_members", "write_model_file"]
 
 _WEIGHTS_MEMBER: Final = "model.weights.h5"
 _CONFIGURATION: Final = "config.json"
 _BLOCK_BYTES: Final = 1 << 20
-
-
-def saving_lib_or_none() -> Any:
-    """Returns the module that has what no public route of Keras does; None where it was moved."""
-    try:
-        from keras.src.saving import saving_lib
-    except ImportError:
-        return None
-    wanted = (
-        *("H5IOStore", "DiskIOStore"),
-        *("_save_state", "_serialize_model_as_json", "save_model"),
-    )
-    return saving_lib if all(hasattr(saving_lib, name) for name in wanted) else None
 
 
 class KerasArchive:
@@ -169,13 +155,13 @@ def archive_members(model: keras.Model) -> dict[str, bytes]:
     if saving_lib is None:
         msg = f"Keras {keras.__version__} has no saving_lib as this version of Epochline knows it."
         raise ImportError(msg)
-    config, metadata = saving_lib._serialize_model_as_json(model)  # noqa: SLF001 – see saving_lib_or_none
+    config, metadata = saving_lib._serialize_model_as_json(model)  # noqa: SLF001 – see saving_lib.py
     members = {"metadata.json": metadata.encode(), "config.json": config.encode()}
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         assets = saving_lib.DiskIOStore("assets", archive=archive, mode="w")
         try:
-            saving_lib._save_state(  # noqa: SLF001 – see saving_lib_or_none
+            saving_lib._save_state(  # noqa: SLF001 – see saving_lib.py
                 model,
                 weights_store=None,
                 assets_store=assets,

@@ -12,8 +12,6 @@ from pathlib import Path
 from string import Formatter
 from typing import Any, Final, Literal
 
-import keras
-
 from epochline.callbacks.fit import Fit
 from epochline.callbacks.measure import metric_directions, scalars
 from epochline.callbacks.part import PartCallback

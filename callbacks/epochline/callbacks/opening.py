@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 from epochline.events import Event, Restored, SessionStarted
-from epochline.restore.lineage import forget_restored, restored_from
+from epochline.restore.lineage import forget_restored, restored_from, resumed_session
 from epochline.run import Run
 
 __all__ = ["opening"]
@@ -39,7 +39,8 @@ def opening(
     """
     origin = restored_from(model)
     forget_restored(model)
-    resumed = earlier.sessions[-1].id if earlier.sessions and initial_epoch else ""
+    last = earlier.sessions[-1].id if earlier.sessions and initial_epoch else ""
+    resumed = resumed_session(model) or last
     started = SessionStarted(
         parent=origin.session if origin else resumed,
         initial_epoch=initial_epoch,

@@ -11,8 +11,9 @@ from typing import Any
 import keras
 
 from epochline.callbacks.fit import Fit
-from epochline.callbacks.probes import find_callback_list, watchers
+from epochline.callbacks.probes import TRAIN_BEGIN, Probes, find_callback_list
 from epochline.events import Topic
+from epochline.restore.resume_proof import moved
 
 __all__ = ["PartCallback"]
 
@@ -20,7 +21,7 @@ _log = logging.getLogger("epochline")
 
 
 class PartCallback(keras.callbacks.Callback):
-    """A callback that takes part in the recording of a `fit`; see `epochline.callbacks.fit.Part`.
+    """A callback that takes part in the recording of a `fit`.
 
     Args:
         log_dir: Run directory; None to join whatever other part is in the same callback list.
@@ -35,8 +36,19 @@ class PartCallback(keras.callbacks.Callback):
 
     def __init__(self, log_dir: str | os.PathLike[str] | None) -> None:
         super().__init__()
-        self.log_dir = None if log_dir is None else os.fspath(log_dir)
+        self.log_dir = None if log_dir is None else moved(os.fspath(log_dir))
         self.fit: Fit | None = None
+        self._given_model: keras.Model | None = None
+
+    @property
+    def bare_model(self) -> keras.Model:
+        """The model for a look at its flags: `model` would move JAX's state into it."""
+        return self._given_model if keras.backend.backend() == "jax" else self.model
+
+    def set_model(self, model: keras.Model) -> None:
+        """Called by Keras with the model that is trained."""
+        super().set_model(model)
+        self._given_model = model
 
     def set_params(self, params: Mapping[str, Any]) -> None:
         """Called by Keras before training; finds the other callbacks of the same `fit`."""
@@ -52,7 +64,7 @@ class PartCallback(keras.callbacks.Callback):
             fit = self._find_fit()
             self.attach(fit)
             if fit is not None and not fit.active:
-                fit.reached(-1, "on_train_begin", None, logs or {})
+                fit.reached(TRAIN_BEGIN, None, logs or {})
 
     def attach(self, fit: Fit | None) -> None:
         """Makes `fit` what this part takes part in."""
@@ -70,7 +82,8 @@ class PartCallback(keras.callbacks.Callback):
         others = [item for item in callback_list.callbacks if isinstance(item, PartCallback)]
         named = next((item.log_dir for item in others if item.log_dir), self.default_run_dir())
         run_dir = Path(self.log_dir or named)
-        fits = [item for item in watchers(callback_list) if isinstance(item, Fit)]
+        watchers = Probes.of(callback_list).watchers
+        fits = [item for item in watchers if isinstance(item, Fit)]
         fit = next((item for item in fits if item.run_dir == run_dir), None)
         fit = fit or Fit(run_dir, callback_list)
         fit.add(self)
@@ -88,7 +101,13 @@ class PartCallback(keras.callbacks.Callback):
         """Called when the session has begun."""
 
     def epoch_ended(self, fit: Fit, epoch: int, metrics: Mapping[str, float]) -> None:
-        """Called when all callbacks have done their `on_epoch_end` and it was recorded."""
+        """Called when all callbacks have done their `on_epoch_end` and it was recorded.
+
+        Args:
+            fit: What is recorded.
+            epoch: Zero-based epoch.
+            metrics: All scalar metrics of the epoch, the learning rate among them.
+        """
 
     def train_ended(self, fit: Fit) -> None:
         """Called just before the session ends."""

@@ -137,7 +137,7 @@ def _backup(
 
 
 def _swap_ema(
-    callback: keras.callbacks.SwapEMAWeights,
+    _callback: keras.callbacks.SwapEMAWeights,
     cause: Cause,
     at: Situation,
     before: Look,

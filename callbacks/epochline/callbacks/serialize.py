@@ -20,8 +20,8 @@ import keras
 from epochline.callbacks.keras_archive import (
     KerasArchive,
     archive_members,
-    saving_lib_or_none,
 )
+from epochline.callbacks.saving_lib import saving_lib_or_none
 from epochline.callbacks.weights_file import PlanError, WeightsImage, WeightsPlan, scratch
 from epochline.layout import Layout
 from epochline.session import Session
@@ -80,7 +80,7 @@ class Serializer:
             ValueError: If Keras cannot write that model in that format.
             OSError: If a file that Keras needs in between cannot be written.
         """
-        if name.endswith(_PLANNABLE) and model.built and saving_lib_or_none() is not None:
+        if name.endswith(_PLANNABLE) and model.built:
             planned = self._planned(model)
             if planned is not None:
                 whole = name.endswith(".keras")
@@ -136,7 +136,7 @@ def _in_memory(model: keras.Model, name: str) -> bytes | memoryview | None:
     # memory driver gives the very bytes.
     store.h5_file = h5py.File(f"epochline-{id(store)}", "w", driver="core", backing_store=False)
     try:
-        saving_lib._save_state(  # noqa: SLF001 – see keras_archive
+        saving_lib._save_state(  # noqa: SLF001 – see saving_lib.py
             model, weights_store=store, assets_store=None, inner_path="", visited_saveables=set()
         )
         store.h5_file.flush()

@@ -7,6 +7,7 @@ Nothing is changed or prevented here.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from string import Formatter
 
@@ -40,6 +41,7 @@ class Traps:
         self._last_change: tuple[str, bool] | None = None
         self._ema_validated: int | None = None
         self._looked_at: set[tuple[str, int]] = set()
+        self._last_saved: dict[int, str] = {}
 
     def ahead(self, callback: keras.callbacks.Callback, at: Situation) -> None:
         """Looks at `callback` just before its hook."""
@@ -70,6 +72,8 @@ class Traps:
                 self._ema_validated = at.epoch
             if decision.verdict is Verdict.SAVED:
                 self.saving(decision.callback)
+                self._last_saved[id(callback)] = decision.path
+        self._save_lost(callback, at)
 
     def saving(self, callback: str) -> None:
         """Looks at which weights `callback` saves now.
@@ -258,6 +262,17 @@ class Traps:
                 "saved_after_nan",
                 f"{decision.callback} saved {decision.path} although the loss is {loss:g}.{why}",
                 "Do not load that file; an earlier one of the same name is gone.",
+            )
+
+    def _save_lost(self, callback: keras.callbacks.Callback, at: Situation) -> None:
+        path = self._last_saved.get(id(callback), "")
+        waited = isinstance(callback, keras.callbacks.OrbaxCheckpoint) and at.hook == "on_train_end"
+        if waited and path and "://" not in path and not os.path.isdir(path):
+            self._session.notice(
+                "background_save_lost",
+                f"{type(callback).__name__} did not finish its last save: {path} is not there. "
+                "Keras says nothing when a save in the background fails.",
+                "Look at the disk, or pass save_on_background=False to see the error.",
             )
 
     def _first_time(self, what: str, callback: keras.callbacks.Callback) -> bool:

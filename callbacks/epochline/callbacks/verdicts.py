@@ -187,7 +187,7 @@ def _reduce_on_plateau(
 
 
 def _terminate_on_nan(
-    callback: keras.callbacks.TerminateOnNaN,
+    _callback: keras.callbacks.TerminateOnNaN,
     cause: Cause,
     at: Situation,
     before: Look,

@@ -26,6 +26,7 @@ from typing import Any, Final
 import keras
 import numpy as np
 
+from epochline.callbacks.saving_lib import saving_lib_or_none
 from epochline.callbacks.snapshot import Reader, Snapshot, Snapshots, Source, reader
 from epochline.layout import Layout, read_layout
 from epochline.statistics import Measurements, Measurer
@@ -184,9 +185,11 @@ class _Walk:
         layers = {id(item): item for item in model._flatten_layers()}  # noqa: SLF001 – see above
         self._owners: Mapping[int, Any] = layers | self._optimizers
         self._visited = _Visited()
+        saving_lib = saving_lib_or_none()
+        if saving_lib is None:
+            msg = f"Keras {keras.__version__} has moved what it takes to do without it"
+            raise PlanError(msg)
         try:
-            from keras.src.saving import saving_lib
-
             store = _recording_store(saving_lib.H5IOStore, self)
             saving_lib._save_state(  # noqa: SLF001 – see above
                 model,
@@ -195,8 +198,8 @@ class _Walk:
                 inner_path="",
                 visited_saveables=self._visited,
             )
-        except (ImportError, AttributeError, TypeError) as error:
-            msg = f"this version of Keras does not allow it ({error})"
+        except (AttributeError, TypeError) as error:
+            msg = f"Keras {keras.__version__} does it in another way ({error})"
             raise PlanError(msg) from error
 
     def add(self, group: str, key: str, value: Any) -> None:

@@ -23,7 +23,7 @@ from epochline.callbacks.catalog import Catalog, Kept
 from epochline.callbacks.keras_archive import write_model_file
 from epochline.callbacks.serialize import Image
 from epochline.events import CheckpointFailed, CheckpointPruned, CheckpointSaved, Event, Health
-from epochline.health import examine
+from epochline.health import Weights, examine
 from epochline.layout import Layout
 from epochline.pruning import Problem
 from epochline.retention import ModeOf, RetentionPolicy
@@ -99,7 +99,7 @@ class Writer:
     def __init__(self, session: Session, catalog: Catalog) -> None:
         self.catalog = catalog
         self._session = session
-        self._healthy: tuple[Layout, Measurements] | None = None
+        self._healthy: Weights | None = None
         self._described: set[str] = set()
 
     def carry_out(self, order: Order) -> bool:
@@ -157,7 +157,7 @@ class Writer:
         ) as pending:
             measured = image.write(pending.write)
             if measured is not None and image.layout is not None:
-                report = examine(image.layout, measured, self._healthy)
+                report = examine(_weights(image.layout, measured, order.at), self._healthy)
                 saved = replace(saved, health=report.health, health_detail=report.detail)
             name = order.path.name
             before = self.catalog.at(saved.path)
@@ -187,7 +187,7 @@ class Writer:
                 events.insert(0, layout.to_event())
             events.append(measured.to_event(id=saved.id, layout=layout.id))
             if saved.health is Health.HEALTHY:
-                self._healthy = (layout, measured)
+                self._healthy = _weights(layout, measured, order.at)
         wall_time = self._session.record(*events, at=order.at)
         self.catalog.add(kept(saved, order.at.epoch, wall_time, layout))
         if saved.health is not Health.HEALTHY:
@@ -231,6 +231,10 @@ def kept(
         parts=saved.parts,
         described=None if layout is None else layout.to_event(),
     )
+
+
+def _weights(layout: Layout, measurements: Measurements, at: Position) -> Weights:
+    return Weights(layout=layout, measurements=measurements, step=at.step)
 
 
 def _set_aside(name: str, at: Position) -> str:

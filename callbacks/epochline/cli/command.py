@@ -6,11 +6,21 @@ import argparse
 from pathlib import Path
 from typing import Protocol
 
-from epochline.errors import EpochlineError, RunNotFoundError
+from epochline.errors import CheckpointNotFoundError, EpochlineError, RunNotFoundError
 from epochline.reader import find_runs
-from epochline.run import Run, open_run
+from epochline.restore import Choice, ChoiceBy, choose, parse_choice, parse_reference
+from epochline.run import Checkpoint, Run, open_run
 
-__all__ = ["Command", "CommandError", "add_json", "add_logdir", "open_runs", "run_at"]
+__all__ = [
+    "Command",
+    "CommandError",
+    "add_checkpoint",
+    "add_json",
+    "add_logdir",
+    "checkpoint_at",
+    "open_runs",
+    "run_at",
+]
 
 
 class CommandError(EpochlineError, ValueError):
@@ -54,6 +64,14 @@ def add_logdir(parser: argparse.ArgumentParser, *, several: bool) -> None:
     parser.add_argument("logdir", metavar="LOGDIR", help=text)
 
 
+def add_checkpoint(parser: argparse.ArgumentParser) -> None:
+    """Declares CHECKPOINT, and where to look an id up."""
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="such as logs/pima@best=val_loss")
+    parser.add_argument(
+        "--logdir", metavar="DIR", default=".", help="where to look an id up (default: here)"
+    )
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Declares --json."""
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
@@ -88,3 +106,40 @@ def run_at(path: str) -> Run:
         example = Path(path, error.available[0]).as_posix()
         message = f"{path} holds {len(error.available)} runs: {names}. Name one, such as {example}."
         raise CommandError(message) from error
+
+
+def checkpoint_at(reference: str, logdir: str) -> tuple[Run, Checkpoint]:
+    """Returns the checkpoint that `reference` names, and its run.
+
+    Args:
+        reference: Such as `logs/pima@epoch=12`, or an id.
+        logdir: Where to look an id up.
+
+    Raises:
+        CommandError: If it names none.
+        RunNotFoundError: If there is no such run.
+        CheckpointNotFoundError: If there is no such checkpoint, or more than one.
+    """
+    path, choice = parse_reference(reference)
+    if choice is not None:
+        run = run_at(path)
+        return run, choose(run, choice, removed=True)
+    alone = parse_choice(reference)
+    if alone is None or alone.by is not ChoiceBy.ID:
+        message = (
+            f"{reference!r} names no checkpoint. Write {reference}@epoch=N, "
+            f"{reference}@best=METRIC, {reference}@latest or {reference}@ID."
+        )
+        raise CommandError(message)
+    return _with_id(alone, logdir)
+
+
+def _with_id(choice: Choice, logdir: str) -> tuple[Run, Checkpoint]:
+    runs = [Run(Path(logdir, name)) for name in find_runs(logdir)]
+    if not runs:
+        raise RunNotFoundError(logdir)
+    having = [run for run in runs if any(c.id.startswith(choice.text) for c in run.checkpoints)]
+    if len(having) != 1:
+        found = f"{len(having)} runs have one" if having else f"None of the {len(runs)} runs has it"
+        raise CheckpointNotFoundError(f"id {choice.text!r}", f"{found} below {logdir!r}.")
+    return having[0], choose(having[0], choice)

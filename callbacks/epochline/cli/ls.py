@@ -26,7 +26,7 @@ run monitors. Checkpoints that were removed by the retention policy are counted,
 With --json: {"runs": [{run, path, state, last_wall_time, epochs, sessions, monitor, mode, metrics,
 best, checkpoints: [CHECKPOINT]}]}; `best` is an id or null. CHECKPOINT is {id, session, epoch,
 printed_epoch, step, batch, wall_time, status, reason, why, path, size_bytes, digest, weights_kind,
-has_optimizer, save_seconds, callback, metrics}."""
+has_optimizer, save_seconds, callback, metrics, health, tier, pinned, note, tags, recoverable}."""
 
 # What fits into a terminal of how many columns; a pipe gets all of it.
 _METRICS_SHOWN: Final = ((120, 4), (0, 2))

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import argparse
 
-from epochline.cli import demo, history, ls, plot, restore, show, verify, why
+from epochline.cli import demo, diff, history, ls, pin, plot, prune, restore, show, verify, why
 from epochline.cli.command import Command
 
 __all__ = ["COMMANDS", "build_parser"]
 
-COMMANDS: tuple[Command, ...] = (demo, ls, show, why, history, plot, verify, restore)
+COMMANDS: tuple[Command, ...] = (
+    demo,
+    ls,
+    show,
+    why,
+    history,
+    plot,
+    verify,
+    diff,
+    restore,
+    pin,
+    prune,
+)
 
 _DESCRIPTION = """\
 Which checkpoint, why, and back to it. Reads what Epochline recorded of Keras trainings; none of the

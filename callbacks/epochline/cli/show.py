@@ -5,19 +5,15 @@ from __future__ import annotations
 import argparse
 import shlex
 import time
-from pathlib import Path
+from enum import StrEnum
 
 from rich.table import Table
 
-from epochline.cli.command import CommandError, add_json, run_at
+from epochline.cli.command import add_checkpoint, add_json, checkpoint_at
 from epochline.cli.output import emit, emit_json, styled, table, verbatim
 from epochline.cli.values import checkpoint_value, decision_value
-from epochline.errors import CheckpointNotFoundError, RunNotFoundError
-from epochline.reader import find_runs
-from epochline.restore import Choice, ChoiceBy, choose, parse_choice, parse_reference
-from epochline.run import Checkpoint, Run
+from epochline.run import Checkpoint
 from epochline.sentences import number, rate, size
-from epochline.timeline import DecisionEntry
 
 NAME = "show"
 HELP = "show one checkpoint"
@@ -35,16 +31,15 @@ snippets: {python, keras, cli}}."""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments."""
-    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="such as logs/pima@best=val_loss")
-    parser.add_argument(
-        "--logdir", metavar="DIR", default=".", help="where to look an id up (default: here)"
-    )
+    add_checkpoint(parser)
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Prints the checkpoint."""
-    item, decisions = _find(args.checkpoint, args.logdir)
+    run, item = checkpoint_at(args.checkpoint, args.logdir)
+    moment = (item.session, item.epoch)
+    decisions = [one for one in run.decisions if (one.session, one.epoch) == moment]
     if args.json:
         emit_json(
             {
@@ -79,37 +74,6 @@ def snippets(item: Checkpoint) -> dict[str, str]:
     }
 
 
-def _find(reference: str, logdir: str) -> tuple[Checkpoint, list[DecisionEntry]]:
-    path, choice = parse_reference(reference)
-    if choice is not None:
-        run = run_at(path)
-        return _with_decisions(run, choose(run, choice, removed=True))
-    alone = parse_choice(reference)
-    if alone is None or alone.by is not ChoiceBy.ID:
-        message = (
-            f"{reference!r} names no checkpoint. Write {reference}@epoch=N, "
-            f"{reference}@best=METRIC, {reference}@latest or {reference}@ID."
-        )
-        raise CommandError(message)
-    return _find_id(alone, logdir)
-
-
-def _find_id(choice: Choice, logdir: str) -> tuple[Checkpoint, list[DecisionEntry]]:
-    runs = [Run(Path(logdir, name)) for name in find_runs(logdir)]
-    if not runs:
-        raise RunNotFoundError(logdir)
-    having = [run for run in runs if any(c.id.startswith(choice.text) for c in run.checkpoints)]
-    if len(having) != 1:
-        found = f"{len(having)} runs have one" if having else f"None of the {len(runs)} runs has it"
-        raise CheckpointNotFoundError(f"id {choice.text!r}", f"{found} below {logdir!r}.")
-    return _with_decisions(having[0], choose(having[0], choice))
-
-
-def _with_decisions(run: Run, item: Checkpoint) -> tuple[Checkpoint, list[DecisionEntry]]:
-    moment = (item.session, item.epoch)
-    return item, [one for one in run.decisions if (one.session, one.epoch) == moment]
-
-
 def _facts(item: Checkpoint) -> Table:
     saved = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(item.wall_time))
     by = f" by {item.callback}" if item.callback else ""
@@ -124,13 +88,22 @@ def _facts(item: Checkpoint) -> Table:
         ("digest", item.digest or "none"),
         ("optimizer", "state included" if item.has_optimizer else "state not included"),
         ("weights", item.weights_kind),
+        ("health", _words(item.health) + (f" {item.health_detail}" if item.health_detail else "")),
+        ("tier", _words(item.tier)),
+        ("note", item.note),
+        ("tags", ", ".join(item.tags)),
     ]
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
     for name, value in rows:
-        grid.add_row(styled(name, "dim"), styled(value))
+        if value:
+            grid.add_row(styled(name, "dim"), styled(value))
     return grid
+
+
+def _words(value: StrEnum | None) -> str:
+    return "" if value is None else value.replace("_", " ")
 
 
 def _metrics(item: Checkpoint) -> list[tuple[str, str]]:

@@ -61,6 +61,12 @@ def checkpoint_value(item: Checkpoint) -> dict[str, Any]:
         "save_seconds": item.save_seconds,
         "callback": item.callback,
         "metrics": dict(item.metrics),
+        "health": item.health,
+        "tier": item.tier,
+        "pinned": item.pinned,
+        "note": item.note,
+        "tags": list(item.tags),
+        "recoverable": item.recoverable,
     }
 
 

@@ -1,4 +1,4 @@
-"""Which checkpoint a model came from, so that its next training can say so.
+"""Where the state of a model came from, so that its next training can say so.
 
 The memory is of this process only and dies with the model; it knows nothing of files or Keras.
 """
@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
-__all__ = ["Origin", "forget_restored", "remember_restored", "restored_from"]
+__all__ = [
+    "Origin",
+    "forget_restored",
+    "remember_restored",
+    "remember_resumed",
+    "restored_from",
+    "resumed_session",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +37,7 @@ class Origin:
 
 
 _origins: WeakKeyDictionary[Any, Origin] = WeakKeyDictionary()
+_sessions: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
 
 
 def remember_restored(model: Any, origin: Origin) -> None:
@@ -45,3 +53,13 @@ def restored_from(model: Any) -> Origin | None:
 def forget_restored(model: Any) -> None:
     """Forgets it: whoever recorded the restore calls this, so that it is recorded once."""
     _origins.pop(model, None)
+
+
+def remember_resumed(model: Any, session: str) -> None:
+    """Notes that the next training of `model` continues a session that was interrupted."""
+    _sessions[model] = session
+
+
+def resumed_session(model: Any) -> str:
+    """Returns the id of the session that is continued, empty when none is; it is told once."""
+    return _sessions.pop(model, "")

@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import math
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -91,7 +91,7 @@ def encode(tree: Any) -> list[bytes | memoryview]:
         }
         offset += array.nbytes
         if array.nbytes:
-            buffers.append(memoryview(array.reshape(-1).view(np.uint8)))
+            buffers.append(array.reshape(-1).view(np.uint8).data)
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % _ALIGNMENT)
     return [_LENGTH.pack(len(text)) + text, *buffers]
@@ -139,7 +139,8 @@ def _dtype(name: str) -> np.dtype[Any]:
     if name in {"bfloat16", "float8_e4m3fn", "float8_e5m2"}:
         import ml_dtypes  # comes with Keras, and gives NumPy these types
 
-        return np.dtype(getattr(ml_dtypes, name))
+        named: np.dtype[Any] = np.dtype(getattr(ml_dtypes, name))
+        return named
     return np.dtype(name)
 
 
@@ -183,22 +184,19 @@ def _unpack(value: Any, arrays: Mapping[str, np.ndarray[Any, Any]]) -> Any:
         return [_unpack(item, arrays) for item in value]
     if not isinstance(value, dict):
         return value
-    if _TAG not in value:
-        return {key: _unpack(item, arrays) for key, item in value.items()}
-    inner = value["value"]
-    match value[_TAG]:
-        case "float":
-            return float(inner)
-        case "bytes":
-            return bytes.fromhex(inner)
-        case "array":
-            return arrays[inner]
-        case "scalar":
-            return arrays[inner][()]
-        case "tuple":
-            return tuple(_unpack(item, arrays) for item in inner)
-        case "pairs":
-            return {_unpack(key, arrays): _unpack(item, arrays) for key, item in inner}
-        case other:
-            message = f"Values of kind {other!r} are not known."
-            raise ValueError(message)
+    if _TAG in value:
+        return _KINDS[value[_TAG]](value["value"], arrays)
+    return {key: _unpack(item, arrays) for key, item in value.items()}
+
+
+_Arrays = Mapping[str, np.ndarray[Any, Any]]
+_KINDS: Final[dict[str, Callable[[Any, _Arrays], Any]]] = {
+    "float": lambda value, _: float(value),
+    "bytes": lambda value, _: bytes.fromhex(value),
+    "array": lambda value, arrays: arrays[value],
+    "scalar": lambda value, arrays: arrays[value][()],
+    "tuple": lambda value, arrays: tuple(_unpack(item, arrays) for item in value),
+    "pairs": lambda value, arrays: {
+        _unpack(key, arrays): _unpack(item, arrays) for key, item in value
+    },
+}

@@ -16,8 +16,8 @@ from typing import Any, Final
 
 __all__ = [
     "DIRECTORY_VARIABLE",
-    "LOG_VARIABLE",
     "END",
+    "LOG_VARIABLE",
     "Snapshot",
     "append_snapshot",
     "first_difference",

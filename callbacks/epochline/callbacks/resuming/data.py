@@ -97,8 +97,9 @@ class Position:
         self._adapter: Any = adapter
         self._made = 0
         self._source = self._baseline()
-        self._pipeline = _captured(adapter._dataset) if self.kind is Kind.TF_DATA else []  # noqa: SLF001
-        if iterator is not None:
+        dataset = getattr(adapter, "_dataset", None) if self.kind is Kind.TF_DATA else None
+        self._pipeline = [] if dataset is None else _captured(dataset)
+        if self.kind is Kind.TF_DATA:  # each iterator of it may shuffle anew
             self._get_iterator: Callable[[], Any] = iterator._get_iterator  # noqa: SLF001
             iterator._get_iterator = lambda: _Counted(self._get_iterator(), self._count)  # noqa: SLF001
 
@@ -109,6 +110,13 @@ class Position:
     def made(self) -> int:
         """How many iterators were made of the data, those before this process included."""
         return self._made
+
+    @property
+    def reads_ahead(self) -> bool:
+        """Whether another thread calls the user's code for batches that are still to come."""
+        if self.kind is not Kind.PY_DATASET:
+            return False
+        return self._adapter.enqueuer is not None or keras.backend.backend() == "tensorflow"
 
     def _count(self) -> None:
         self._made += 1
@@ -162,7 +170,12 @@ class Position:
         if self.kind is Kind.TF_DATA:
             return _has_unseeded(self._adapter._dataset)  # noqa: SLF001
         on_tensorflow = keras.backend.backend() == "tensorflow"
-        return self.kind is Kind.ARRAYS and on_tensorflow and self._adapter._shuffle and not is_seeded()  # noqa: SLF001
+        return (
+            self.kind is Kind.ARRAYS
+            and on_tensorflow
+            and self._adapter._shuffle  # noqa: SLF001
+            and not is_seeded()
+        )
 
     def capture(self) -> dict[str, Any]:
         """Returns the position between two epochs."""
@@ -242,7 +255,7 @@ class Position:
 
     def release(self) -> None:
         """Lets Keras's iterator be as it was."""
-        if self._iterator is not None:
+        if self.kind is Kind.TF_DATA:
             self._iterator._get_iterator = self._get_iterator  # noqa: SLF001
 
 
@@ -298,8 +311,10 @@ def _has_unseeded(dataset: Any) -> bool:
         for item in _pipeline(dataset)
         if hasattr(item, "_seed") and hasattr(item, "_seed2")
     ]
-    for graph in _graphs(dataset):
-        for operation in graph.get_operations():
-            if operation.type.startswith(_RANDOM_OPERATIONS):
-                seeds.append((operation.get_attr("seed"), operation.get_attr("seed2")))
+    seeds += [
+        (operation.get_attr("seed"), operation.get_attr("seed2"))
+        for graph in _graphs(dataset)
+        for operation in graph.get_operations()
+        if operation.type.startswith(_RANDOM_OPERATIONS)
+    ]
     return (0, 0) in seeds

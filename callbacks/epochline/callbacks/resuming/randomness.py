@@ -15,7 +15,9 @@ from typing import Any, Final
 import keras
 import numpy as np
 
-__all__ = ["capture_random", "is_seeded", "restore_random"]
+from epochline.restore.plain import encode
+
+__all__ = ["capture_random", "is_seeded", "restore_random", "same_random"]
 
 _GENERATOR: Final = "global_seed_generator"
 
@@ -40,6 +42,11 @@ def restore_random(saved: dict[str, Any]) -> None:
     np.random.set_state(saved["numpy"])  # noqa: NPY002 – the global one is the point
     version, words, gauss = saved["python"]
     random.setstate((version, tuple(words.tolist()), gauss))
+
+
+def same_random(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Returns whether nothing was drawn between two moments."""
+    return b"".join(encode(one)) == b"".join(encode(other))
 
 
 def is_seeded() -> bool:

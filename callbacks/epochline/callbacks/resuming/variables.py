@@ -114,18 +114,22 @@ def capture_variables(model: keras.Model, *, metrics: bool) -> dict[str, list[An
     }
 
 
-def restore_variables(model: keras.Model, saved: Values) -> None:
+def restore_variables(model: keras.Model, saved: Values, *, metrics: bool) -> None:
     """Assigns what `capture_variables` returned.
 
     Raises:
         ValueError: If a metric does not fit; the others must have been compared before.
     """
     groups = _groups(model)
-    metrics = saved.get("metrics", ())
-    shapes = [tuple(variable.shape) for variable in groups["metrics"]]
-    if "metrics" in saved and shapes != [np.shape(value) for value in metrics]:
-        message = f"The metrics had {len(metrics)} variables of other shapes than the {len(shapes)}"
-        raise ValueError(f"{message} that this script has.")
+    if metrics:
+        before = [np.shape(value) for value in saved["metrics"]]
+        if before != [tuple(variable.shape) for variable in groups["metrics"]]:
+            message = (
+                f"The metrics had {len(before)} variables, and this script has "
+                f"{len(groups['metrics'])}, or of other shapes."
+            )
+            raise ValueError(message)
     for group, values in saved.items():
-        for variable, value in zip(groups[group], values, strict=True):
-            variable.assign(value)
+        if metrics or group != "metrics":
+            for variable, value in zip(groups[group], values, strict=True):
+                variable.assign(value)

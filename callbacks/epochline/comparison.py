@@ -117,7 +117,7 @@ def _source(item: Checkpoint | str | os.PathLike[str]) -> Source:
             raise CheckpointMissingError(str(item.file), f"{message} of its variables.")
         layout = read_layout(item.file)
     return Source(
-        label=f"{item.run_dir.name} epoch {item.epoch + 1}",
+        label=f"{item.run_dir.name} epoch {item.epoch + 1} ({item.id[:8]})",
         file=item.file if item.restorable else None,
         gone=item.why,
         size_bytes=item.size_bytes,
