@@ -9,10 +9,22 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from epochline.sentences import number
 
-__all__ = ["Basis", "Diff", "LayerChange", "VariableChange", "by_layer", "percent", "together"]
+__all__ = [
+    "Basis",
+    "Diff",
+    "LayerChange",
+    "VariableChange",
+    "by_layer",
+    "cosine",
+    "percent",
+    "together",
+]
+
+_SAME_DIRECTION: Final = 1e-6
 
 
 class Basis(StrEnum):
@@ -153,8 +165,8 @@ class Diff:
         if weights.relative_change is None:
             least = percent(weights.relative_at_least)
             return f"The weights changed by at least {least}; {same}. Their files would tell more."
-        cosine = "" if weights.cosine is None else f" (cosine {number(weights.cosine, 1.0)})"
-        told = f"The weights changed by {percent(weights.relative_change)}{cosine}; {same}."
+        angle = "" if weights.cosine is None else f" (cosine {cosine(weights.cosine)})"
+        told = f"The weights changed by {percent(weights.relative_change)}{angle}; {same}."
         layers = [layer for layer in self.layers if not layer.of_optimizer]
         most = max(layers, key=lambda layer: layer.relative_change or 0.0)
         if len(layers) > 1:
@@ -180,6 +192,18 @@ def percent(change: float | None) -> str:
     if change is None:
         return "unknown"
     return "from zero" if math.isinf(change) else f"{number(100 * change)} %"
+
+
+def cosine(value: float | None) -> str:
+    """Returns the cosine of an angle for people; "1" when float32 tells it from nothing else.
+
+    Example:
+        >>> cosine(0.99997), cosine(1 - 1e-9), cosine(None)
+        ('0.99997', '1', '')
+    """
+    if value is None:
+        return ""
+    return "1" if value > 1 - _SAME_DIRECTION else number(value, 1.0)
 
 
 def by_layer(changes: Iterable[VariableChange]) -> tuple[LayerChange, ...]:

@@ -31,14 +31,13 @@ __all__ = ["JUMP", "HealthReport", "Weights", "examine"]
 JUMP: Final = 10.0
 """How many times as large a layer has to be for a norm jump, per ratio of the optimizer steps done.
 
-Weights that learn grow at most in proportion to the steps done: with an adaptive optimizer each
-step is bounded by the learning rate, and in transformers the norm grows with the square root of
-the steps (Merrill et al. 2021, arXiv:2010.09697). Trainings that blow up grow exponentially. In 200
-trainings (dense, convolutional, recurrent and attention networks, five optimizers, learning rates
-from 1e-3 to 10, unscaled data among them) no layer of one that still learned became more than 1.6
-times as large from one epoch to the next after the first, nor more than 0.9 times the ratio of the
-steps over ten epochs; those that blew up, and were still finite, became 17 to 1e18 times as large
-within one epoch.
+Weights that learn grow at most in proportion to the steps: with an adaptive optimizer the learning
+rate bounds each step, and in transformers the norm grows with the square root of the steps (Merrill
+et al. 2021, arXiv:2010.09697). Trainings that blow up grow exponentially. Measured on 209 trainings
+of 12 epochs (dense, convolutional, recurrent, residual and attention networks; SGD, momentum, Adam,
+AdamW, RMSprop; learning rates from 0.001 to 10; unscaled data and targets among them): in the 180
+whose loss fell, no layer grew more than 2.2 times the ratio of the steps between any two epochs
+after the first; of the others, 27 were not finite, or grew a billion times within an epoch.
 """
 
 _Row = tuple[Variable, VariableStatistics]

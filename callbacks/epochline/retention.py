@@ -67,7 +67,7 @@ class _Composable:
     def __and__(self, other: RetentionPolicy) -> AllOf:
         return AllOf(*_flat(AllOf, self), *_flat(AllOf, other))
 
-    def __invert__(self) -> RetentionPolicy:
+    def __invert__(self) -> Not:
         return Not(self)  # type: ignore[arg-type]  # every subclass is a policy
 
     def demote(self, tier: Tier | str, *, after: RetentionPolicy) -> Retention:
@@ -312,9 +312,6 @@ class Not(_Composable):
         """Returns the ids that the other policy does not keep."""
         everything = replace(inventory, present=inventory.ever)
         return {item.id for item in inventory.present} - self.policy.keep(everything)
-
-    def __invert__(self) -> RetentionPolicy:
-        return self.policy
 
     def __str__(self) -> str:
         return f"not {_in_parentheses(self.policy, AnyOf, AllOf)}"

@@ -224,6 +224,15 @@ class Timeline:
             for record, event in events_in(self.records, Decision)
         )
 
+    @cached_property
+    def acts(self) -> tuple[DecisionEntry, ...]:
+        """The decisions after which something happened; they are few."""
+        return tuple(
+            DecisionEntry(**moment_of(record), **values_of(event))
+            for record, event in events_in(self.records, Decision)
+            if event.verdict in _ACTED
+        )
+
     @property
     def monitor(self) -> str | None:
         """The metric by which the newest session that had one ranks its checkpoints."""

@@ -9,7 +9,6 @@ Invariant: every number in a view is finite, see `num`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from enum import StrEnum
 from itertools import chain
 from typing import Final, cast
@@ -63,6 +62,17 @@ def timeline_view(run: str, revision: str, timeline: Timeline, *, alive: bool | 
         timeline: The run, checked against its files.
         alive: Whether its writer lives; None when that cannot be told.
     """
+    return _timeline_view(run, revision, timeline, timeline.decisions, alive=alive)
+
+
+def _timeline_view(
+    run: str,
+    revision: str,
+    timeline: Timeline,
+    decisions: Iterable[DecisionEntry],
+    *,
+    alive: bool | None,
+) -> View:
     index = _index(timeline)
     state = timeline.state(alive=alive)
     return {
@@ -83,7 +93,7 @@ def timeline_view(run: str, revision: str, timeline: Timeline, *, alive: bool | 
             "metrics": _metrics([row.metrics for row in timeline.epochs]),
         },
         "checkpoints": _checkpoints(timeline.checkpoints, index),
-        "decisions": _decisions(_in_order(timeline, index), index),
+        "decisions": _decisions(_in_order(timeline.restores, decisions, index), index),
         "notices": [_notice(item, index) for item in timeline.notices],
         "gaps": [
             {
@@ -109,8 +119,7 @@ def outline_view(run: str, revision: str, timeline: Timeline, *, alive: bool | N
         timeline: The run, checked against its files.
         alive: Whether its writer lives; None when that cannot be told.
     """
-    acted = tuple(item for item in timeline.decisions if item.acted)
-    view = timeline_view(run, revision, replace(timeline, decisions=acted), alive=alive)
+    view = _timeline_view(run, revision, timeline, timeline.acts, alive=alive)
     for name, columns in _NOT_IN_OUTLINE.items():
         table = cast("dict[str, object]", view[name])
         for column in columns:
@@ -140,7 +149,7 @@ def checkpoint_view(  # noqa: PLR0913 -- all but two are keywords
     index = _index(timeline)
     same_epoch = [
         item
-        for item in _in_order(timeline, index)
+        for item in _in_order(timeline.restores, timeline.decisions, index)
         if (item.session, item.epoch) == (entry.session, entry.epoch)
     ]
     return {
@@ -249,9 +258,11 @@ def _checkpoints(rows: Sequence[CheckpointEntry], index: Mapping[str, int]) -> V
 _Decided = DecisionEntry | RestoreEntry
 
 
-def _in_order(timeline: Timeline, index: Mapping[str, int]) -> list[_Decided]:
+def _in_order(
+    restores: Iterable[RestoreEntry], decisions: Iterable[DecisionEntry], index: Mapping[str, int]
+) -> list[_Decided]:
     """Returns decisions and restores as one list; to the user a restore is a decision, too."""
-    both: Iterable[_Decided] = chain(timeline.restores, timeline.decisions)
+    both: Iterable[_Decided] = chain(restores, decisions)
     return sorted(both, key=lambda item: (index[item.session], item.wall_time))
 
 

@@ -140,8 +140,8 @@ def test_cut_is_recorded_with_rate_before_and_after(model: keras.Model, run_dir:
         epochs=3,
     )
     assert decisions(run_dir, "ReduceLROnPlateau")[-1].sentence == (
-        "ReduceLROnPlateau: score not better than 2 by 0.5 for 2 epochs; learning rate "
-        "1e-3 → 1e-4; cooldown 0."
+        "ReduceLROnPlateau: score not better than 2 (best of epoch 1) by 0.5 for 2 epochs; "
+        "learning rate 1e-3 → 1e-4; cooldown 0."
     )
 
 

@@ -46,8 +46,8 @@ def test_checkpoint_that_is_saved_after_terminate_on_nan(run_dir: Path, tmp_path
         y=np.full_like(TARGETS, NAN),
     )
     told = notices(run_dir)
-    assert "although the loss is nan" in told["saved_after_nan"]
-    assert "hidden/kernel'" in told["weights_not_finite"]
+    assert "although the loss is nan. TerminateOnNaN ends" in told["saved_after_nan"]
+    assert "hidden/kernel" in told["weights_not_healthy"]
 
 
 def test_finite_loss_with_weights_that_are_not(run_dir: Path) -> None:
@@ -64,7 +64,7 @@ def test_finite_loss_with_weights_that_are_not(run_dir: Path) -> None:
         Timeline(run_dir, monitor="loss"),
         epochs=1,
     )
-    assert "output/kernel'" in notices(run_dir)["weights_not_finite"]
+    assert "output/kernel" in notices(run_dir)["weights_not_healthy"]
 
 
 def test_restored_best_weights_come_without_the_optimizer(
@@ -121,7 +121,7 @@ def test_backup_and_restore_is_recorded_when_it_restores(run_dir: Path, tmp_path
     train(new_model(), backup(), record_only(run_dir), epochs=4)
     timeline = timeline_of(run_dir)
     assert [d.sentence for d in timeline.decisions if d.topic is Topic.RESTORE] == [
-        "BackupAndRestore loaded an earlier state. Step 0 → 6."
+        "BackupAndRestore loaded an earlier state. Step 0 → 6. Training goes on with epoch 3."
     ]
     assert timeline.sessions[1].start.initial_epoch == 2
     assert [(row.epoch, row.step) for row in timeline.epochs] == [(0, 3), (1, 6), (2, 9), (3, 12)]
@@ -138,7 +138,7 @@ def test_two_callbacks_that_fight_over_the_learning_rate(model: keras.Model, run
         epochs=3,
     )
     told = notices(run_dir)["fight_over_learning_rate"]
-    assert "LearningRateScheduler and ReduceLROnPlateau" in told
+    assert "ReduceLROnPlateau (callback 2) and LearningRateScheduler (callback 1)" in told
 
 
 def test_filepath_of_keras_that_asks_for_a_metric_that_does_not_exist(

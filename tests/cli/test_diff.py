@@ -47,10 +47,10 @@ def test_tells_change_of_layers_and_variables(command: Command, trained: Path) -
     lines = [" ".join(line.split()) for line in outcome.out.splitlines()]
     assert lines[:2] == [
         "mlp epoch 1 (0001c0ff) → mlp epoch 3 (0003c0ff)",
-        "The weights changed by 86.6 % (cosine 0.982); 1 of 2 variables are equal.",
+        "The weights changed by 86.6 % (cosine 0.9707); 1 of 2 variables are equal.",
     ]
     for row in (
-        "layers/dense 2 86.6 % 0.982 1",
+        "layers/dense 2 86.6 % 0.9707 1",
         "optimizer 1 100 % 1 10",
         "layers/dense/vars/0 float32 3×4 100 % 1 1",
         "layers/dense/vars/1 float32 4 0 % 1 0",
@@ -110,7 +110,8 @@ def test_json_has_the_documented_keys(command: Command, trained: Path) -> None:
         *("name", "dataset", "layer", "shape", "dtype", "of_optimizer"),
         *("basis", "equal", "mean_a", "mean_b", "not_finite", "note"),
     }
-    assert (first["shape"], first["basis"], first["relative_change"]) == ([3, 4], "bytes", 1)
+    assert (first["shape"], first["basis"]) == ([3, 4], "bytes")
+    assert first["relative_change"] == pytest.approx(1)
 
 
 def test_errors_are_one_line(command: Command, trained: Path, tmp_path: Path) -> None:

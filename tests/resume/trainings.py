@@ -12,8 +12,8 @@ import json
 import os
 import random
 import signal
-from dataclasses import asdict, dataclass
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -137,9 +137,6 @@ _SOURCES: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "tf.data": lambda x, y: _pipeline(x, y).batch(BATCH_SIZE).prefetch(2),
     "repeated": lambda x, y: _pipeline(x, y).batch(BATCH_SIZE).repeat(),
     "unknown length": lambda x, y: _pipeline(x, y).filter(lambda *_: True).batch(BATCH_SIZE),
-    "PyDataset": lambda x, y: Shuffling(x, y),
-    "drawing": lambda x, y: Drawing(x, y),
-    "generator": lambda x, y: _endless(x, y),
 }
 
 
@@ -176,6 +173,9 @@ class Drawing(Shuffling):
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         x, y = super().__getitem__(index)
         return x + np.random.normal(size=x.shape).astype("float32"), y  # noqa: NPY002
+
+
+_SOURCES |= {"PyDataset": Shuffling, "drawing": Drawing, "generator": _endless}
 
 
 # ---- models --------------------------------------------------------------------------------------

@@ -79,8 +79,7 @@ def hold_lock(path: str, *, with_child: bool = False) -> None:
 
 
 JOBS: Final[dict[str, Callable[..., None]]] = {
-    job.__name__: job
-    for job in (live, live_a_turn, be_killed, be_watched, write_slowly, hold_lock)
+    job.__name__: job for job in (live, live_a_turn, be_killed, be_watched, write_slowly, hold_lock)
 }
 
 

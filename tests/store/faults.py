@@ -71,7 +71,7 @@ LOOKS: Final = ("fstat", "listdir", "lstat", "scandir", "stat")
 
 _OTHERS: Final = (fcntl, "flock"), (fcntl, "ioctl")
 _NEEDS_SPACE: Final = frozenset(
-    {"copy_file_range", "fdatasync", "fsync", "ftruncate", "link", "mkdir", "open"}
+    {"copy_file_range", "fdatasync", "fsync", "ftruncate", "link", "mkdir"}
     | {"posix_fallocate", "pwrite", "sendfile", "symlink", "truncate", "write", "writev"}
 )
 
@@ -185,7 +185,8 @@ def fail_afterwards(number: int) -> Fault:
 
 def disk_full(name: str, call: Call) -> Any:
     """Refuse what takes space; the rest still works, as on a full disk."""
-    if name in _NEEDS_SPACE:
+    takes_space = call.args[1] & os.O_CREAT if name == "open" else name in _NEEDS_SPACE
+    if takes_space:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     return call()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,8 +15,10 @@ from typing import Any
 
 import pytest
 
+from epochline import open_run
+from epochline.checkpoints import Status
 from epochline.store import remove_leftovers
-from tests.store.children import Children, be_killed, be_watched
+from tests.store.children import FLOATS, Children, be_killed, be_watched
 from tests.store.faults import (
     LOOKS,
     Fault,
@@ -26,6 +29,7 @@ from tests.store.faults import (
     files_in,
     write_half,
 )
+from tests.store.life import Life, check_run, start_again
 from tests.store.scenarios import LOCKING, SCENARIOS, TIDYING, Scenario
 
 ALL = {**SCENARIOS, "lock": LOCKING, "tidy up": TIDYING}
@@ -198,6 +202,62 @@ def test_a_kill_before_any_operation_leaves_old_or_new(
     assert seen[-1]
     assert not seen[0]
     assert seen == sorted(seen), "once the new state is there it stays"
+
+
+def live_a_turn(run_dir: Path) -> OSError | None:
+    """Goes on with a run for one turn and returns the error that was raised."""
+    life = Life(run_dir, floats=FLOATS)
+    try:
+        life.turn(life.begin())
+    except OSError as error:
+        return error
+    finally:
+        life.end()
+    return None
+
+
+def statuses(run_dir: Path) -> list[tuple[str, Status]]:
+    """What became of the checkpoints of a run."""
+    return [(item.path, item.status) for item in open_run(run_dir).checkpoints]
+
+
+@pytest.mark.parametrize(
+    ("fault", "sticky"),
+    [
+        pytest.param(fail(errno.EIO), False, id="EIO"),
+        pytest.param(fail(errno.ENOSPC), False, id="ENOSPC"),
+        pytest.param(disk_full, True, id="full"),
+        pytest.param(write_half, False, id="short"),
+    ],
+)
+def test_a_fault_at_any_operation_of_a_training_loses_nothing(
+    tmp_path: Path,
+    old_run: Path,
+    caplog: pytest.LogCaptureFixture,
+    fault: Fault,
+    sticky: bool,
+) -> None:
+    """Begin, save, replace, demote, trash, recover, empty, with records: all that is listed is so.
+
+    The error is raised or logged, and the next training finds everything in order.
+    """
+    undisturbed = tmp_path / "undisturbed"
+    shutil.copytree(old_run, undisturbed)
+    with Faults(-1, fault) as faults:
+        live_a_turn(undisturbed)
+    operations = len(faults.calls)
+    assert operations > 60
+    for at in range(operations):
+        run_dir = tmp_path / str(at)
+        shutil.copytree(old_run, run_dir)
+        caplog.clear()
+        with Faults(at, fault, sticky=sticky) as faults:
+            error = live_a_turn(run_dir)
+        assert check_run(run_dir) == [], faults.calls
+        told = error is not None or bool(caplog.records)
+        assert told or statuses(run_dir) == statuses(undisturbed), faults.calls[: at + 1]
+        start_again(run_dir, lost=error is not None)
+        shutil.rmtree(run_dir)
 
 
 @pytest.mark.parametrize("name", SCENARIOS)

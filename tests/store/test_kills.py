@@ -14,42 +14,17 @@ from typing import Final
 import pytest
 
 from epochline import open_run
-from epochline.checkpoints import Status
 from epochline.store import remove_leftovers
-from tests.store.children import FLOATS, Children, live, live_a_turn, write_slowly
+from tests.store.children import Children, live, live_a_turn, write_slowly
 from tests.store.faults import files_in
-from tests.store.life import PHASES, Life, check_run
+from tests.store.life import PHASES, check_run, start_again
 
 KILLS: Final = int(os.environ.get("EPOCHLINE_KILLS", "210"))
 """How many, all in all; a multiple of the phases."""
 SECONDS: Final = 0.004
 """A kill comes at most so long after its phase has begun."""
-RUN: Final = 30
+RUN: Final = 15
 """How many kills one run directory sees; each one is a session, and reading many takes long."""
-
-
-def start_again(run_dir: Path) -> None:
-    """Begins another session: what the killed one left is found and cleaned."""
-    life = Life(run_dir, floats=FLOATS)
-    life.begin()
-    life.end()
-    assert not list(run_dir.rglob(".tmp-*"))
-    assert check_run(run_dir) == []
-    run = open_run(run_dir)
-    assert not run.gaps
-    assert not run.damages
-    assert {item.status for item in run.checkpoints} <= {Status.SAVED, Status.PRUNED}
-
-
-@pytest.fixture(scope="module")
-def old_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run that has all that there can be: checkpoints of all tiers, a full trash."""
-    run_dir = tmp_path_factory.mktemp("old") / "run"
-    life = Life(run_dir, floats=FLOATS)
-    for number in range(life.begin(), 6):
-        life.turn(number)
-    life.end()
-    return run_dir
 
 
 @pytest.mark.parametrize("phase", PHASES)

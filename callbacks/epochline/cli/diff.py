@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from epochline.changes import Basis, Diff, LayerChange, VariableChange, percent
+from epochline.changes import Diff, LayerChange, VariableChange, cosine, percent
 from epochline.cli.command import add_json, checkpoint_at
 from epochline.cli.output import console, emit, emit_json, styled, table
 from epochline.comparison import diff
@@ -93,11 +93,7 @@ def _cells(item: LayerChange | VariableChange) -> tuple[str, str, str]:
     if item.relative_change is None:
         least = item.relative_at_least
         return ("unknown" if least is None else f"≥ {percent(least)}"), "", ""
-    return (
-        percent(item.relative_change),
-        "" if item.cosine is None else number(item.cosine, 1.0),
-        number(item.max_abs),
-    )
+    return percent(item.relative_change), cosine(item.cosine), number(item.max_abs)
 
 
 def _shape(item: VariableChange) -> str:

@@ -16,6 +16,7 @@ import errno
 import io
 import itertools
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -164,6 +165,8 @@ def _move(path: Path, target: Path) -> bool:
     except OSError as error:
         if error.errno not in _NO_ROOM_ASIDE:
             raise
+        with suppress(OSError):
+            target.parent.rmdir()  # made in vain; it stays when others are in it
         return False
     sync_directory(target.parent)
     return True

@@ -154,8 +154,6 @@ class Continuation:
         self._found = found
         self._validation_made = parts["validation"]
         remember_resumed(model, state.session)
-        restore_variables(model, parts["variables"], metrics=False)
-        restore_random(parts["random"])
         # Read once by fit, and never cleared by Keras: see `_clear_initial_epoch`.
         model._initial_epoch = sys.maxsize if state.stopped else state.epoch  # noqa: SLF001
 
@@ -213,10 +211,13 @@ class Continuation:
 
     def train_ends_before_all(self) -> None:
         """Called before any other `on_train_end`."""
-        if self._siblings is None:  # no epoch was left to train
+        if self._siblings is None:
             self._all_have_begun()
-        if self._found is not None:
-            self._put_back(self._found.state, metrics=False, variables=False)
+        if self._found is not None:  # no epoch was left to train
+            self._put_back(self._found.state, metrics=False)
+            optimizer = self._fit.model.optimizer
+            if isinstance(optimizer, keras.optimizers.Optimizer):  # again, as fit has just done
+                optimizer.finalize_variable_values(self._fit.model.trainable_weights)
 
     def _all_have_begun(self) -> None:
         """Looks at the callbacks once each of them has done its `on_train_begin`."""
@@ -225,9 +226,8 @@ class Continuation:
         if self._found is not None:
             self._tell(self._found)
 
-    def _put_back(self, state: ResumeState, *, metrics: bool, variables: bool = True) -> None:
-        if variables:
-            restore_variables(self._fit.model, state.parts["variables"], metrics=metrics)
+    def _put_back(self, state: ResumeState, *, metrics: bool) -> None:
+        restore_variables(self._fit.model, state.parts["variables"], metrics=metrics)
         if self._siblings is not None:
             self._siblings.restore(state.parts["callbacks"])
         restore_random(state.parts["random"])

@@ -26,7 +26,7 @@ from epochline.callbacks.resuming.randomness import is_seeded
 
 __all__ = ["Kind", "Position", "find_loop"]
 
-_FRAMES: Final = 12
+_FRAMES: Final = 16
 _LOCAL: Final = "epoch_iterator"
 _NEEDED: Final = (
     "_enumerate_iterator",
@@ -63,20 +63,17 @@ _KINDS: Final = {
 def find_loop() -> tuple[CodeType | None, Any]:
     """Returns the code that runs the training loop that is calling, and Keras's iterator in it.
 
-    The code is None when no `CallbackList` is within a few frames; the iterator is None when the
-    loop is none of Keras's.
+    Each is None when it cannot be found: the loop is none of Keras's then.
     """
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 – the one way to it
-    below = None
     for _ in range(_FRAMES):
         if frame is None:
-            return None, None
-        in_list = isinstance(frame.f_locals.get("self"), keras.callbacks.CallbackList)
-        if below and not in_list:
-            found = frame.f_locals.get(_LOCAL)
-            known = found is not None and all(hasattr(found, name) for name in _NEEDED)
+            break
+        found = frame.f_locals.get(_LOCAL)
+        if found is not None:
+            known = all(hasattr(found, name) for name in _NEEDED)
             return frame.f_code, found if known else None
-        below, frame = in_list, frame.f_back
+        frame = frame.f_back
     return None, None
 
 

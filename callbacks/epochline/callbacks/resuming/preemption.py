@@ -26,8 +26,8 @@ class Preemption:
 
     Args:
         signals: Which.
-        loop: Code of the training loop: once that is left, by an exception, signals are none of
-            ours.
+        loop: Code of the training loop, where it is known: once that is left, by an exception,
+            signals are none of ours.
 
     Attributes:
         received: The first one that came, None before.
@@ -49,6 +49,8 @@ class Preemption:
         if threading.current_thread() is not threading.main_thread():
             return not self._signals
         for number in self._signals:
+            if signal.getsignal(number) is signal.SIG_IGN:
+                continue
             self._before[number] = signal.signal(number, self._note)
         return True
 
@@ -61,7 +63,7 @@ class Preemption:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.remove()
-        while frame is not None and frame.f_code is not self._loop:
+        while self._loop and frame is not None and frame.f_code is not self._loop:
             frame = frame.f_back
         if frame is None:
             os.kill(os.getpid(), number)
