@@ -12,6 +12,7 @@ half written is cut off by the next. Records have the numbers 0, 1, 2, … in th
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import time
@@ -66,7 +67,8 @@ class ActionLog:
             descriptor = self._open()
             try:
                 if wait_for_flock(descriptor, _WAIT_SECONDS) is Flock.BUSY:
-                    raise TimeoutError(f"another process has held it for {_WAIT_SECONDS:g} s")
+                    held = f"another process has held it for {_WAIT_SECONDS:g} s"
+                    raise TimeoutError(errno.ETIMEDOUT, held)
                 self._find_end(descriptor)
                 record = Record(
                     session=ACTIONS,

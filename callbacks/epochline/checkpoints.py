@@ -169,6 +169,12 @@ class CheckpointEntry(Moment):
         """Bytes of all its files."""
         return (self.size_bytes or 0) + sum(part.size_bytes for part in self.parts)
 
+    @property
+    def stored(self) -> tuple[FilePart, ...]:
+        """All its files as they were recorded, first the one that it is known by."""
+        main = FilePart(path=self.path, size_bytes=self.size_bytes or 0, digest=self.digest or "")
+        return (main, *self.parts)
+
     def files(self) -> Iterator[str]:
         """Yields the paths whose sizes `checked` asks for."""
         if self.restorable:
@@ -211,15 +217,17 @@ class CheckpointEntry(Moment):
         return _changed(self, why=f"{self.why} {fate}", **changes)
 
 
+_C = TypeVar("_C", bound=CheckpointEntry)
 _E = TypeVar("_E", bound=Event)
 
 
 def events_in(records: Iterable[Record], kind: type[_E]) -> Iterator[tuple[Record, _E]]:
     """Yields the events of one kind, each with its record."""
     for record in records:
-        for event in record.events:
-            if isinstance(event, kind):
-                yield record, event
+        if kind in record.kinds:
+            for event in record.events:
+                if isinstance(event, kind):
+                    yield record, event
 
 
 def moment_of(record: Record) -> dict[str, Any]:
@@ -239,9 +247,16 @@ def _names(kind: Any) -> tuple[str, ...]:
 
 
 def _changed(item: CheckpointEntry, **changes: Any) -> CheckpointEntry:
-    # dataclasses.replace in a tenth of its time: a run may have ten thousand of them.
-    new = object.__new__(type(item))
-    vars(new).update(vars(item), **changes)
+    return _made(type(item), **vars(item) | changes)
+
+
+def _made(kind: type[_C], **values: Any) -> _C:
+    """Makes an entry in a tenth of the time of its constructor; there may be ten thousand.
+
+    Fields that are not given have their defaults.
+    """
+    new = object.__new__(kind)
+    vars(new).update(values)
     return new
 
 
@@ -255,7 +270,8 @@ def collect_checkpoints(
         by_hand: Records of the action log, in the order of time.
     """
     entries: dict[str, CheckpointEntry] = {}
-    for record in trained:
+    saving = [record for record in trained if not _KINDS.isdisjoint(record.kinds)]
+    for record in saving:
         for event in record.events:
             if isinstance(event, CheckpointSaved):
                 entries[event.id] = _saved(record, event)
@@ -264,7 +280,7 @@ def collect_checkpoints(
     # A file that was to be replaced is still there when the save of its successor failed.
     failed = {event.id for _, event in events_in(trained, CheckpointFailed)}
     adopted = _adopted(trained, by_hand, entries)
-    happened = [(r, event) for r in (*trained, *by_hand) for event in r.events]
+    happened = [(record, event) for record in (*saving, *by_hand) for event in record.events]
     happened.sort(key=lambda pair: pair[0].wall_time)
     fates: dict[str, str] = {}
     every = entries | adopted
@@ -304,6 +320,7 @@ def _measured(events: Iterable[Event]) -> dict[str, _Measured]:
 
 _Fate = CheckpointPruned | CheckpointRecovered | CheckpointDemoted | CheckpointAnnotated
 _FATES = (CheckpointPruned, CheckpointRecovered, CheckpointDemoted, CheckpointAnnotated)
+_KINDS = {CheckpointSaved, CheckpointFailed, CheckpointMeasured, VariablesDescribed, *_FATES}
 
 
 def _after(item: CheckpointEntry, event: _Fate, fates: dict[str, str]) -> CheckpointEntry:
@@ -374,8 +391,12 @@ def _taken_over() -> tuple[str, ...]:
 
 def _saved(record: Record, event: CheckpointSaved) -> CheckpointEntry:
     values = {name: getattr(event, name) for name in _taken_over()}
-    return CheckpointEntry(
-        **moment_of(record), **values, why=sentences.why_saved(event), status=Status.SAVED
+    return _made(
+        CheckpointEntry,
+        **moment_of(record),
+        **values,
+        why=sentences.why_saved(event),
+        status=Status.SAVED,
     )
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from enum import StrEnum
+from functools import lru_cache, partial
 from itertools import takewhile
 from operator import attrgetter
 from typing import Any, Final, get_origin, get_type_hints
@@ -43,6 +44,7 @@ from epochline.events import (
     SessionStarted,
     Tier,
     Topic,
+    UnreadEvents,
     VariablesDescribed,
     Verdict,
     WeightsKind,
@@ -153,9 +155,8 @@ def decode_record(session: str, wall_time: float, payload: bytes) -> Record:
     Raises:
         EventFormatError: If the bytes are not a record, or of a newer format.
     """
-    message = events_pb2.Record()
     try:
-        message.ParseFromString(payload)
+        message = events_pb2.Record.FromString(payload)
     except DecodeError as error:
         msg = f"Session {session!r} holds {len(payload)} bytes that are not an Epochline record."
         raise EventFormatError(msg) from error
@@ -172,11 +173,24 @@ def decode_record(session: str, wall_time: float, payload: bytes) -> Record:
         epoch=message.epoch,
         step=message.step,
         batch=message.batch,
-        events=tuple(_decode_events(message.events)),
+        events=UnreadEvents(
+            _kinds(tuple([item.WhichOneof("kind") for item in message.events])),
+            partial(_decode_events, payload),
+        ),
     )
 
 
-def _decode_events(messages: Sequence[events_pb2.Event]) -> Iterator[Event]:
+@lru_cache(maxsize=1024)
+def _kinds(names: tuple[str | None, ...]) -> tuple[type[Event], ...]:
+    return tuple(dict.fromkeys(_KINDS[name] for name in names if name is not None))
+
+
+def _decode_events(payload: bytes) -> tuple[Event, ...]:
+    """Returns the events in a payload that is known to be a record."""
+    return tuple(_known_events(events_pb2.Record.FromString(payload).events))
+
+
+def _known_events(messages: Sequence[events_pb2.Event]) -> Iterator[Event]:
     metrics: Sequence[events_pb2.Metric] = ()
     for message in messages:
         name = message.WhichOneof("kind")
@@ -280,14 +294,16 @@ def _metric_messages(metrics: Mapping[str, float]) -> list[dict[str, Any]]:
 
 
 def _metrics(messages: Sequence[events_pb2.Metric]) -> dict[str, float]:
-    values = {item.name: item.value for item in messages}
-    if messages and messages[0].HasField("validation"):
-        paired = list(takewhile(lambda item: item.HasField("validation"), messages))
-        rest = messages[len(paired) :]
-        values = {item.name: item.value for item in paired}
-        values |= {f"{_VALIDATION}{item.name}": item.validation for item in paired}
-        values |= {item.name: item.value for item in rest}
-    return values
+    values: dict[str, float] = {}
+    validation: dict[str, float] = {}
+    for item in messages:
+        if item.HasField("validation"):
+            validation[f"{_VALIDATION}{item.name}"] = item.validation
+        elif validation:
+            values |= validation
+            validation = {}
+        values[item.name] = item.value
+    return values | validation
 
 
 def _direction_messages(directions: Mapping[str, Mode]) -> list[dict[str, Any]]:
@@ -306,7 +322,9 @@ def _part_messages(parts: Sequence[FilePart]) -> list[dict[str, Any]]:
 
 def _parts(messages: Sequence[events_pb2.FilePart]) -> tuple[FilePart, ...]:
     return tuple(
-        FilePart(path=item.path, size_bytes=item.size_bytes, digest=item.digest)
+        FilePart(
+            path=item.path, size_bytes=item.size_bytes, digest=item.digest, shared=item.shared
+        )
         for item in messages
     )
 

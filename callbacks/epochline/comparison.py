@@ -27,7 +27,8 @@ from epochline.changes import Basis, Diff, LayerChange, VariableChange, by_layer
 from epochline.contrast import Contraster, VariableFile
 from epochline.dtypes import decoder
 from epochline.errors import CheckpointCorruptError, CheckpointMissingError, EventFormatError
-from epochline.layout import Layout, Variable, read_layout
+from epochline.layout import Layout, Variable, read_layout, read_shards
+from epochline.shards import INDEX_ENDING
 from epochline.statistics import Measurements, VariableStatistics
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class Source:
         layout: Where its variables lie.
         measurements: What was recorded of them, in the order of `layout`; None when nothing was.
         beneath: Directory that the file must lie in, also behind links.
+        shards: The files that hold the variables of a sharded checkpoint, and their sizes.
     """
 
     label: str
@@ -74,6 +76,7 @@ class Source:
     layout: Layout
     measurements: Measurements | None = None
     beneath: Path | None = None
+    shards: Sequence[tuple[Path, int]] = ()
 
 
 def diff(
@@ -85,7 +88,8 @@ def diff(
     """Returns how far two checkpoints are apart.
 
     Args:
-        a: A checkpoint of a run, or the path of a `.weights.h5`, legacy `.h5` or `.keras` file.
+        a: A checkpoint of a run, or the path of a `.weights.h5`, `.weights.json`, legacy `.h5` or
+            `.keras` file.
         b: The other one.
         progress: Called after each block that was read.
 
@@ -108,7 +112,8 @@ def diff(
 def _source(item: Checkpoint | str | os.PathLike[str]) -> Source:
     if isinstance(item, str | os.PathLike):
         path = Path(item)
-        return Source(label=path.name, file=path, layout=read_layout(path))
+        shards = read_shards(path) if path.name.endswith(INDEX_ENDING) else ()
+        return Source(label=path.name, file=path, layout=read_layout(path), shards=shards)
     layout = item.layout
     if layout is None:
         found = item.verify()
@@ -123,6 +128,7 @@ def _source(item: Checkpoint | str | os.PathLike[str]) -> Source:
         size_bytes=item.size_bytes,
         layout=layout,
         measurements=item.measurements,
+        shards=[(item.run_dir / part.path, part.size_bytes) for part in item.parts],
     )
 
 
@@ -209,7 +215,12 @@ class _Side:
             return None
         try:
             file = stack.enter_context(
-                VariableFile(source.file, size_bytes=source.size_bytes, beneath=source.beneath)
+                VariableFile(
+                    source.file,
+                    size_bytes=source.size_bytes,
+                    beneath=source.beneath,
+                    shards=source.shards,
+                )
             )
         except (CheckpointCorruptError, OSError) as error:
             said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)

@@ -12,10 +12,11 @@ name meanwhile.
 
 from __future__ import annotations
 
+import bisect
 import io
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -37,29 +38,49 @@ _LARGEST_BLOCK: Final = block_bytes("float32")
 
 
 class VariableFile:
-    """A checkpoint file, opened to read the bytes of its variables.
+    """A checkpoint file, or several one behind the other, opened to read the bytes of variables.
 
     Args:
         path: The file.
         size_bytes: Size that was recorded; None when it was not.
         beneath: Refuse to leave this directory, also through links, see `open_regular`.
+        shards: The files that hold the variables of a sharded checkpoint, and their sizes; `path`
+            is not read then.
+
+    Attributes:
+        path: As given.
+        size_bytes: Size of what is read.
 
     Raises:
-        CheckpointCorruptError: If the file has another size.
-        OSError: If it cannot be opened, or is no regular file.
+        CheckpointCorruptError: If a file has another size.
+        OSError: If one cannot be opened, or is no regular file.
     """
 
     def __init__(
-        self, path: Path, *, size_bytes: int | None = None, beneath: Path | None = None
+        self,
+        path: Path,
+        *,
+        size_bytes: int | None = None,
+        beneath: Path | None = None,
+        shards: Sequence[tuple[Path, int]] = (),
     ) -> None:
         self.path = path
-        self._file = io.FileIO(open_regular(path, beneath=beneath))
-        self.size_bytes = os.fstat(self._file.fileno()).st_size
-        if size_bytes is not None and self.size_bytes != size_bytes:
-            self._file.close()
-            raise CheckpointCorruptError(
-                str(path), f"{size_bytes:,} bytes", f"{self.size_bytes:,} bytes"
-            )
+        self._files: list[io.FileIO] = []
+        self._starts = [0]
+        try:
+            for file, recorded in shards or ((path, size_bytes),):
+                self._open(file, recorded, beneath)
+        except BaseException:
+            self.close()
+            raise
+        self.size_bytes = self._starts[-1]
+
+    def _open(self, path: Path, size_bytes: int | None, beneath: Path | None) -> None:
+        self._files.append(io.FileIO(open_regular(path, beneath=beneath)))
+        found = os.fstat(self._files[-1].fileno()).st_size
+        self._starts.append(self._starts[-1] + found)
+        if size_bytes not in (None, found):
+            raise CheckpointCorruptError(str(path), f"{size_bytes:,} bytes", f"{found:,} bytes")
 
     def read(self, offset: int, view: memoryview) -> None:
         """Fills `view` with the bytes from `offset` on.
@@ -68,10 +89,12 @@ class VariableFile:
             CheckpointCorruptError: If the file ends before.
             OSError: If it cannot be read.
         """
+        place = bisect.bisect_right(self._starts, offset, hi=len(self._files)) - 1
+        file = self._files[place]
         with explained("read this file", self.path):
-            self._file.seek(offset)
+            file.seek(offset - self._starts[place])
             while view:
-                count = self._file.readinto(view)
+                count = file.readinto(view)
                 if not count:
                     raise CheckpointCorruptError(
                         str(self.path), f"{self.size_bytes:,} bytes", "fewer while it was read"
@@ -100,7 +123,12 @@ class VariableFile:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._file.close()
+        self.close()
+
+    def close(self) -> None:
+        """Closes the files."""
+        for file in self._files:
+            file.close()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ __all__ = ["block_bytes", "decoder", "item_bytes"]
 
 _Array = np.ndarray[Any, Any]
 
-_BLOCK_BYTES: Final = 1 << 20
+_BLOCK_BYTES: Final = 1 << 19
 """What is looked at at once: small enough for the cache, large enough to make calls cheap."""
 
 _WIDTH: Final = re.compile(r"(?:u?int|b?float|complex|void)(\d+)(?:_\w+)?")

@@ -17,6 +17,7 @@ __all__ = [
     "EpochlineError",
     "EventFormatError",
     "MetricNotFoundError",
+    "ModelFileError",
     "PruneBusyError",
     "RunBusyError",
     "RunNotFoundError",
@@ -148,6 +149,23 @@ class CheckpointMismatchError(EpochlineError, ValueError):
             + (f"; and {more} more" if more > 0 else "")
             + ". The model was left as it was. Build the model as it was when the checkpoint "
             "was saved."
+        )
+
+
+class ModelFileError(EpochlineError, ValueError):
+    """A `.keras` file cannot be made of a checkpoint, for want of the model itself.
+
+    Attributes:
+        path: The `.keras` file that should give all but the weights.
+        reason: What is the matter with it; a sentence without its end.
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(
+            f"All but the weights of a .keras file comes from {path!r}, and {reason}. Export the "
+            "weights, load them into the model that your code makes, and save that."
         )
 
 

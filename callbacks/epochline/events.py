@@ -6,11 +6,11 @@ other. It knows neither files nor TensorBoard nor Keras.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, overload
 
 __all__ = [
     "ACTIONS",
@@ -37,6 +37,7 @@ __all__ = [
     "SessionStarted",
     "Tier",
     "Topic",
+    "UnreadEvents",
     "VariablesDescribed",
     "Verdict",
     "WeightsKind",
@@ -231,11 +232,20 @@ class Decision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilePart:
-    """One of the further files that a sharded checkpoint consists of."""
+    """One of the further files that a sharded checkpoint consists of.
+
+    Attributes:
+        path: As that of the checkpoint.
+        size_bytes: Its size.
+        digest: Its digest.
+        shared: Whether it is one file with the parts of other checkpoints that have that digest and
+            are shared, so that it takes its bytes only once.
+    """
 
     path: str
     size_bytes: int
     digest: str
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -382,6 +392,57 @@ Event = (
 )
 
 
+class UnreadEvents(Sequence[Event]):
+    """The events of a record that was read from a file; decoded when one of them is looked at.
+
+    A long run is mostly records of epochs in which callbacks waited, and most questions are not
+    about these. Equal to a tuple of the same events.
+
+    Args:
+        kinds: The kinds of the events, each once.
+        decode: Returns the events.
+
+    Attributes:
+        kinds: As given.
+    """
+
+    __slots__ = ("_decode", "_events", "kinds")
+
+    def __init__(
+        self, kinds: tuple[type[Event], ...], decode: Callable[[], tuple[Event, ...]]
+    ) -> None:
+        self.kinds = kinds
+        self._decode = decode
+        self._events: tuple[Event, ...] | None = None
+
+    def _all(self) -> tuple[Event, ...]:
+        if self._events is None:
+            self._events = self._decode()
+        return self._events
+
+    @overload
+    def __getitem__(self, index: int) -> Event: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Event, ...]: ...
+    def __getitem__(self, index: int | slice) -> Event | tuple[Event, ...]:
+        return self._all()[index]
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def __iter__(self) -> Iterator[Event]:
+        return iter(self._all())
+
+    def __eq__(self, other: object) -> bool:
+        return self._all() == (other._all() if isinstance(other, UnreadEvents) else other)
+
+    def __hash__(self) -> int:
+        return hash(self._all())
+
+    def __repr__(self) -> str:
+        return repr(self._all())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """What happened at one moment of a session: the unit of writing and of loss.
@@ -402,4 +463,12 @@ class Record:
     epoch: int
     step: int
     batch: int
-    events: tuple[Event, ...]
+    events: Sequence[Event]
+
+    @property
+    def kinds(self) -> tuple[type[Event], ...]:
+        """The kinds of its events, each once; known without decoding them."""
+        events = self.events
+        if isinstance(events, UnreadEvents):
+            return events.kinds
+        return tuple(dict.fromkeys(type(event) for event in events))

@@ -359,14 +359,16 @@ class CheckpointSaved(_message.Message):
     def __init__(self, id: _Optional[str] = ..., path: _Optional[str] = ..., size_bytes: _Optional[int] = ..., digest: _Optional[str] = ..., metrics: _Optional[_Iterable[_Union[Metric, _Mapping]]] = ..., reason: _Optional[_Union[SaveReason, str]] = ..., weights_kind: _Optional[_Union[WeightsKind, str]] = ..., has_optimizer: bool = ..., save_seconds: _Optional[float] = ..., callback: _Optional[str] = ..., owned: bool = ..., monitor: _Optional[str] = ..., mode: _Optional[_Union[Mode, str]] = ..., observed: _Optional[float] = ..., best: _Optional[float] = ..., best_epoch: _Optional[int] = ..., optimizer: _Optional[str] = ..., held_seconds: _Optional[float] = ..., health: _Optional[_Union[Health, str]] = ..., health_detail: _Optional[str] = ..., parts: _Optional[_Iterable[_Union[FilePart, _Mapping]]] = ..., parents: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class FilePart(_message.Message):
-    __slots__ = ("path", "size_bytes", "digest")
+    __slots__ = ("path", "size_bytes", "digest", "shared")
     PATH_FIELD_NUMBER: _ClassVar[int]
     SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
     DIGEST_FIELD_NUMBER: _ClassVar[int]
+    SHARED_FIELD_NUMBER: _ClassVar[int]
     path: str
     size_bytes: int
     digest: str
-    def __init__(self, path: _Optional[str] = ..., size_bytes: _Optional[int] = ..., digest: _Optional[str] = ...) -> None: ...
+    shared: bool
+    def __init__(self, path: _Optional[str] = ..., size_bytes: _Optional[int] = ..., digest: _Optional[str] = ..., shared: bool = ...) -> None: ...
 
 class VariablesDescribed(_message.Message):
     __slots__ = ("layout", "dataset", "name", "dtype", "shape", "offset", "size_bytes", "trainable")

@@ -30,12 +30,13 @@ import xxhash
 from epochline.dtypes import item_bytes
 from epochline.errors import CheckpointFormatError, EventFormatError
 from epochline.events import VariablesDescribed
+from epochline.shards import INDEX_ENDING, MOST_INDEX_BYTES, parse_index
 from epochline.store.files import open_regular
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-__all__ = ["Layout", "Variable", "read_layout"]
+__all__ = ["Layout", "Variable", "joined", "read_layout", "read_shards"]
 
 _LARGEST: Final = 2**62
 
@@ -189,6 +190,20 @@ def _variable(layout: str, row: tuple[str, str, str, str, int, int, bool]) -> Va
     )
 
 
+def joined(files: Iterable[tuple[Layout, int]]) -> Layout:
+    """Returns the layout of several files, as if they were one: one behind the other.
+
+    Args:
+        files: Layout and size in bytes of each.
+    """
+    start = 0
+    variables: list[Variable] = []
+    for layout, size_bytes in files:
+        variables += (replace(item, offset=item.offset + start) for item in layout.variables)
+        start += size_bytes
+    return Layout.of(variables)
+
+
 def read_layout(path: str | os.PathLike[str]) -> Layout:
     """Returns where the variables lie in a checkpoint file, from the file itself.
 
@@ -196,8 +211,9 @@ def read_layout(path: str | os.PathLike[str]) -> Layout:
     in a file and stay empty. Two datasets may be one (a hard link), and then lie at one place.
 
     Args:
-        path: A `.weights.h5`, legacy `.h5` or `.keras` file, as Keras writes it. In a `.keras`
-            archive the offsets are those of the archive.
+        path: A `.weights.h5`, legacy `.h5` or `.keras` file, as Keras writes it, or the
+            `.weights.json` of several. In a `.keras` archive the offsets are those of the archive;
+            in several files they count on from one file to the next, in the order of their names.
 
     Raises:
         CheckpointFormatError: If it is no such file, is damaged, or is not plain: what it holds
@@ -207,6 +223,8 @@ def read_layout(path: str | os.PathLike[str]) -> Layout:
         OSError: If the file cannot be read, or is a link or no regular file.
     """
     file_path = Path(path)
+    if file_path.name.endswith(INDEX_ENDING):
+        return joined((read_layout(shard), size) for shard, size in read_shards(file_path))
     with io.FileIO(open_regular(file_path)) as file:
         try:
             start, size = _hdf5_in(file)
@@ -217,6 +235,29 @@ def read_layout(path: str | os.PathLike[str]) -> Layout:
             # What h5py makes of the errors of HDF5.
             said = f"it is damaged ({' '.join(str(error).split())})."
             raise CheckpointFormatError(str(file_path), said) from error
+
+
+def read_shards(path: Path, *, beneath: Path | None = None) -> list[tuple[Path, int]]:
+    """Returns the shards that an index names, in the order of their names, with their sizes.
+
+    Args:
+        path: A `.weights.json` file.
+        beneath: Refuse to leave this directory, also through links, see `open_regular`.
+
+    Raises:
+        CheckpointFormatError: If it is no such file, or names one that is not there.
+        OSError: If it cannot be read.
+    """
+    with io.FileIO(open_regular(path, beneath=beneath)) as file:
+        data = file.read(MOST_INDEX_BYTES) or b""
+    try:
+        shards = [path.with_name(shard.name) for shard in parse_index(data, path.name)]
+        return [(shard, shard.lstat().st_size) for shard in shards]
+    except ValueError as error:
+        raise CheckpointFormatError(str(path), str(error)) from error
+    except FileNotFoundError as error:
+        gone = f"its shard {Path(error.filename).name} is not there."
+        raise CheckpointFormatError(str(path), gone) from error
 
 
 class _NotPlainError(Exception):

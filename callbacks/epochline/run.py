@@ -20,7 +20,15 @@ from epochline.errors import CheckpointMissingError, CheckpointNotFoundError, Ru
 from epochline.events import ACTIONS, Mode
 from epochline.reader import Damage, find_runs, read_records
 from epochline.session import lock_path
-from epochline.store import FileState, VerifyResult, export_verified, is_locked, verify
+from epochline.store import (
+    FileState,
+    VerifyResult,
+    export_sharded,
+    export_verified,
+    is_locked,
+    records_of,
+    verify_all,
+)
 from epochline.timeline import (
     CheckpointEntry,
     DecisionEntry,
@@ -108,7 +116,10 @@ class Checkpoint(CheckpointEntry):
         return restore_into(model, self, self.file, optimizer=optimizer)
 
     def verify(self) -> VerifyResult:
-        """Reads the file again; the answer is true only when it is there and matches its digest."""
+        """Reads the file again; the answer is true only when it is there and matches its digest.
+
+        Of a sharded checkpoint, all files are read.
+        """
         if self.size_bytes is None or self.digest is None or self.status is Status.PRUNED:
             return VerifyResult(
                 state=FileState.MISSING,
@@ -117,28 +128,48 @@ class Checkpoint(CheckpointEntry):
                 expected_size_bytes=self.size_bytes or 0,
                 expected_digest=self.digest or "",
             )
-        return verify(self.file, size_bytes=self.size_bytes, digest=self.digest)
+        return verify_all(records_of(self.file, self.stored))
 
     def export(self, path: str | os.PathLike[str], *, replace: bool = False) -> Path:
         """Copies the file to `path`, checked against its digest on the way, and returns the path.
 
+        With a `path` that ends in `.keras`, a checkpoint of weights becomes a whole model: all but
+        the weights come from the run's `model.keras`. Nothing is deserialized for it.
+
         Args:
-            path: Where the copy goes. The ending should be that of the original: Keras looks at it.
-            replace: Whether a file that is there may be replaced.
+            path: Where the copy goes; a directory for the same name there. Else the ending should
+                be that of the original, since Keras looks at it, or `.keras`. The shards of a
+                `.weights.json` go beside it and are named after it.
+            replace: Whether a file that is there may be replaced; those of a sharded checkpoint
+                never are, because several files cannot be replaced as one.
 
         Raises:
             CheckpointMissingError: If the file is gone, or was never saved.
             CheckpointCorruptError: If its bytes are not those that were saved; nothing was written.
-            FileExistsError: If `path` exists and `replace` is False.
+            FileExistsError: If `path` exists and is not replaced.
+            ModelFileError: If a `.keras` file is asked for, and there is no `model.keras`, or it is
+                of another model.
         """
         if self.size_bytes is None or self.digest is None or self.status is Status.PRUNED:
             raise CheckpointMissingError(
                 str(self.file), f"{self.file.name} cannot be copied. {self.why}"
             )
-        written = export_verified(
-            self.file, path, size_bytes=self.size_bytes, digest=self.digest, replace=replace
-        )
-        return written.path
+        target = Path(path)
+        if target.is_dir():
+            target /= self.file.name
+        files = records_of(self.file, self.stored)
+        if target.suffix == ".keras" != self.file.suffix:
+            from epochline.archive import MODEL_FILE, export_archive
+
+            model_file = self.run_dir / MODEL_FILE
+            return export_archive(
+                files, model_file, target, layout=self.layout, replace=replace
+            ).path
+        if self.parts:
+            return export_sharded(files, target).path
+        return export_verified(
+            self.file, target, size_bytes=self.size_bytes, digest=self.digest, replace=replace
+        ).path
 
     def pin(self, note: str | None = None) -> Checkpoint:
         """Makes it stay whatever a retention policy says, and returns it as it is then.
@@ -421,14 +452,17 @@ def _sizes(run_dir: Path, timeline: Timeline) -> Mapping[str, int | None]:
     sizes: dict[str, int | None] = {}
     for path in timeline.files():
         try:
-            sizes[path] = (run_dir / path).stat().st_size
+            sizes[path] = os.stat(os.path.join(run_dir, path)).st_size
         except (FileNotFoundError, NotADirectoryError):
             sizes[path] = None
     return sizes
 
 
 def _checkpoint(run_dir: Path, entry: CheckpointEntry) -> Checkpoint:
-    return Checkpoint(run_dir=run_dir, **vars(entry))
+    # A constructor of as many arguments takes ten times as long; there may be ten thousand of them.
+    checkpoint = object.__new__(Checkpoint)
+    vars(checkpoint).update(vars(entry), run_dir=run_dir)
+    return checkpoint
 
 
 def _own(entry: CheckpointEntry) -> Checkpoint:

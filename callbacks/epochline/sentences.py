@@ -249,6 +249,9 @@ def _stop(d: Decision) -> str:
                 f"{d.callback} stopped the training: {_plateau(d)}; "
                 f"patience {d.wait}/{d.patience} used up."
             )
+        case Verdict.STOPPED if d.monitor is not None:
+            was = f"{d.monitor} was {number(d.observed)}"
+            return f"{d.callback} stopped the training: {was}. {d.detail}".strip()
         case Verdict.STOPPED:
             return f"{d.callback} stopped the training. {d.detail}".strip()
         case Verdict.WEIGHTS_RESTORED:

@@ -22,11 +22,12 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from epochline.errors import RunBusyError
 from epochline.events import EndReason, Event, Notice, Record, SessionEnded
 from epochline.reader import CONTROL_DIR, TIMELINE_DIR
+from epochline.store.leftovers import remove_leftovers
 from epochline.store.lock import RunLock
 from epochline.writer import EventWriter
 
@@ -157,12 +158,19 @@ class Session:
             return record.wall_time
 
     def sync(self) -> None:
-        """Makes what was recorded survive a power loss, before something is done that rests on it."""
+        """Makes what was recorded survive a power loss; to be called before what rests on it."""
         with self._turn:
             try:
                 self._writer.sync()
             except OSError as error:
                 self._complain(error)
+
+    def tidy(self, directory: Path) -> None:
+        """Removes what killed writers left in a directory; says so when it cannot."""
+        try:
+            remove_leftovers(directory)
+        except OSError as error:
+            self.notice("leftovers_stay", f"{error.strerror or error}.", "It only takes space.")
 
     def notice(self, code: str, message: str, hint: str = "") -> None:
         """Tells the user something, in log and timeline, once a session for each `code`."""

@@ -73,6 +73,29 @@ class Division:
     values_bytes: int
     shared: frozenset[int] = frozenset()
 
+    @classmethod
+    def of_index(cls, data: bytes, name: str, sizes: Sequence[int]) -> Division:
+        """Returns the division that an index of Keras's tells of.
+
+        Args:
+            data: Content of the index.
+            name: Its name.
+            sizes: Of the shards.
+
+        Raises:
+            ValueError: As `parse_index`.
+        """
+        places = {shard.name: place for place, shard in enumerate(parse_index(data, name))}
+        value = _value(data)
+        return cls(
+            sizes=tuple(sizes),
+            groups={
+                group: tuple(places[one] for one in (given if isinstance(given, list) else [given]))
+                for group, given in value["weight_map"].items()
+            },
+            values_bytes=int(value["metadata"]["total_size"]),
+        )
+
     def index(self, name: str, digests: Sequence[str]) -> bytes:
         """Returns the content of the index `name`.
 
@@ -166,7 +189,9 @@ def renamed_index(data: bytes, name: str, new_name: str) -> bytes:
     }
     recorded = [shard for shard in _recorded(value) if shard.name in names]
     if recorded:
-        value[_OURS] = {"shards": [_row(replace(shard, name=names[shard.name])) for shard in recorded]}
+        value[_OURS] = {
+            "shards": [_row(replace(shard, name=names[shard.name])) for shard in recorded]
+        }
     return json.dumps(value, indent=4).encode()
 
 

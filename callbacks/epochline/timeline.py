@@ -206,12 +206,26 @@ class Timeline:
 
     records: tuple[Record, ...]
     sessions: tuple[SessionEntry, ...]
-    epochs: tuple[EpochEntry, ...]
     checkpoints: tuple[CheckpointEntry, ...]
     restores: tuple[RestoreEntry, ...]
     notices: tuple[NoticeEntry, ...]
     gaps: tuple[Gap, ...]
     directions: Mapping[str, Mode]
+
+    @cached_property
+    def epochs(self) -> tuple[EpochEntry, ...]:
+        """Every epoch that was trained to its end; made when it is first asked for."""
+        return tuple(
+            EpochEntry(
+                **moment_of(record), metrics=event.metrics, duration_seconds=event.duration_seconds
+            )
+            for record, event in events_in(self.records, EpochEnded)
+        )
+
+    @property
+    def epoch_count(self) -> int:
+        """How many epochs were trained to their end; one that was trained again counts once."""
+        return len({record.epoch for record in self.records if EpochEnded in record.kinds})
 
     @cached_property
     def decisions(self) -> tuple[DecisionEntry, ...]:
@@ -382,12 +396,6 @@ def build_timeline(records: Iterable[Record]) -> Timeline:
     return Timeline(
         records=tuple(ordered),
         sessions=tuple(_session(name, own) for name, own in _by_session(ordered).items()),
-        epochs=tuple(
-            EpochEntry(
-                **moment_of(record), metrics=event.metrics, duration_seconds=event.duration_seconds
-            )
-            for record, event in events_in(ordered, EpochEnded)
-        ),
         checkpoints=collect_checkpoints(ordered, by_hand),
         restores=tuple(
             RestoreEntry(
@@ -424,7 +432,7 @@ def _session(name: str, records: list[Record]) -> SessionEntry:
         ended=end[0].wall_time if end else None,
         last_wall_time=max(record.wall_time for record in records),
         last_epoch=max(
-            (record.epoch for record, _ in events_in(records, EpochEnded)), default=None
+            (record.epoch for record in records if EpochEnded in record.kinds), default=None
         ),
         end=end[1] if end else None,
         start=start,

@@ -10,6 +10,7 @@ const FOLDER = join(import.meta.dirname, '../../tests/data/http');
 
 const DECODERS: Record<string, Decoder<unknown>> = {
   'checkpoint.json': decode.checkpoint,
+  'diff.json': decode.diff,
   'error.json': decode.error,
   'restore.json': decode.restore,
   'runs.json': decode.runs,

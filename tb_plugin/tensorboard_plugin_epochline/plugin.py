@@ -16,7 +16,7 @@ from tensorboard.plugins import base_plugin
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Request
 
-from epochline.store.verify import verify
+from epochline.store.verify import records_of, verify_all
 from epochline.timeline import CheckpointEntry
 from epochline.writer import PLUGIN_NAME
 from tensorboard_plugin_epochline import audit
@@ -34,6 +34,7 @@ from tensorboard_plugin_epochline.answers import (
     text_answer,
 )
 from tensorboard_plugin_epochline.assets import ENTRY, load_assets
+from tensorboard_plugin_epochline.diff import diff_view
 from tensorboard_plugin_epochline.directories import RunDirectories, RunDirectory
 from tensorboard_plugin_epochline.guard import Policy, RequestFacts, check_sender, parse_body
 from tensorboard_plugin_epochline.library import Library, Snapshot
@@ -75,6 +76,7 @@ class EpochlinePlugin(base_plugin.TBPlugin):
             "/timeline": self._timeline,
             "/timelines": self._timelines,
             "/checkpoint": self._checkpoint,
+            "/diff": self._diff,
             "/scalars": self._scalars,
             "/*": _no_such_route,
         }
@@ -151,6 +153,12 @@ class EpochlinePlugin(base_plugin.TBPlugin):
             verify=_verified(entry, directory) if wants_verify else None,
         )
         return json_answer(view)
+
+    def _diff(self, request: Request) -> Answer:
+        run, a, b = (parameter(request, name) for name in ("run", "a", "b"))
+        snapshot = self._library.snapshot(Scope.of(request), run)
+        entries = snapshot.checkpoint(a), snapshot.checkpoint(b)
+        return json_answer(diff_view(run, *entries, snapshot.directory))
 
     def _scalars(self, request: Request) -> Answer:
         run = parameter(request, "run")
@@ -246,8 +254,7 @@ def _verified(entry: CheckpointEntry, directory: RunDirectory) -> dict[str, obje
         return {"ok": False, "message": message}
     if entry.digest is None or entry.size_bytes is None:
         return {"ok": False, "message": entry.why}
-    path = Path(directory.file(entry.path))
-    result = verify(path, size_bytes=entry.size_bytes, digest=entry.digest)
+    result = verify_all(records_of(Path(directory.file(entry.path)), entry.stored))
     return {"ok": result.ok, "message": result.message}
 
 

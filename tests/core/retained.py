@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -20,7 +21,15 @@ from epochline.retention import (
     RetentionPolicy,
 )
 
-__all__ = ["Item", "in_order", "items", "policies", "retentions", "with_losses"]
+__all__ = [
+    "Item",
+    "in_order",
+    "items",
+    "policies",
+    "retentions",
+    "weights_file",
+    "with_losses",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,3 +110,18 @@ def retentions(draw: st.DrawFn) -> Retention:
         retention = retention.demote(tier, after=draw(policies))
     budget = draw(st.none() | st.integers(1, 4000))
     return retention if budget is None else retention.within(budget)
+
+
+def weights_file(seed: int = 0, *, values: int = 2000, optimizer: bool = True) -> bytes:
+    """Returns a weights file as Keras lays it out, with twice as much state of an optimizer."""
+    import h5py
+    import numpy as np
+
+    chance = np.random.default_rng(seed)
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        file["layers/dense/vars/0"] = chance.random(values, np.float32)
+        if optimizer:
+            file["optimizer/vars/0"] = np.int64(seed)
+            file["optimizer/vars/1"] = chance.random(2 * values, np.float32)
+    return buffer.getvalue()

@@ -45,7 +45,7 @@ def test_every_record_survives_its_binary_form(record: Record) -> None:
 def test_any_bytes_are_a_record_or_a_format_error(payload: bytes) -> None:
     """Nothing but a record or an `EventFormatError` comes of bytes from a file."""
     with suppress(EventFormatError):
-        assert isinstance(decode_record(SESSION, 0.0, payload), Record)
+        assert isinstance(decode_record(SESSION, 0.0, payload).events[:], tuple)
 
 
 @given(records, st.data())
@@ -56,7 +56,7 @@ def test_a_damaged_record_is_a_record_or_a_format_error(
     payload = bytearray(encode_record(record))
     payload[data.draw(st.integers(0, len(payload) - 1))] ^= 1 << data.draw(st.integers(0, 7))
     with suppress(EventFormatError):
-        assert isinstance(decode_record(SESSION, 0.0, bytes(payload)), Record)
+        assert isinstance(decode_record(SESSION, 0.0, bytes(payload)).events[:], tuple)
 
 
 @pytest.mark.parametrize("schema", [0, 2, 2**32 - 1])
@@ -65,6 +65,19 @@ def test_another_format_version_is_refused_with_what_to_do(schema: int) -> None:
     payload = events_pb2.Record(schema=schema).SerializeToString()
     with pytest.raises(EventFormatError, match=f"format {schema}.*Update Epochline"):
         decode_record(SESSION, 0.0, payload)
+
+
+def test_kinds_of_events_are_known_before_they_are_decoded() -> None:
+    """A record says what it holds, each kind once, whether it was read or made."""
+    record = _record(
+        EpochEnded(metrics={"loss": 0.5}),
+        Decision(callback="A", topic=Topic.STOP, verdict=Verdict.WAITING),
+        Decision(callback="B", topic=Topic.STOP, verdict=Verdict.WAITING),
+    )
+    read = decode_record(SESSION, 1.5, encode_record(record))
+    assert read.kinds == record.kinds == (EpochEnded, Decision)
+    assert (len(read.events), read.events[-1]) == (3, record.events[-1])
+    assert read == decode_record(SESSION, 1.5, encode_record(record))
 
 
 def test_unknown_kind_of_event_is_left_out() -> None:

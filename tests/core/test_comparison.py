@@ -20,7 +20,7 @@ from epochline.changes import Basis, Diff
 from epochline.comparison import Source, compare, diff
 from epochline.dtypes import block_bytes
 from epochline.errors import CheckpointFormatError, CheckpointMissingError, EventFormatError
-from epochline.events import EpochEnded, Event
+from epochline.events import CheckpointDemoted, CheckpointSaved, EpochEnded, Event, Tier
 from epochline.layout import Layout, Variable, read_layout
 from epochline.statistics import Measurements, Measurer
 from tests.core.recorded import Recorded
@@ -453,6 +453,39 @@ def test_checkpoint_without_statistics_is_read_only_when_it_is_intact(
     bare.file.write_bytes(data)
     with pytest.raises(CheckpointMissingError, match="has changed since it was saved"):
         epochline.diff(first, bare)
+
+
+def test_a_file_that_was_made_smaller_is_not_read_at_the_old_places(
+    tmp_path: Path, files: tuple[Path, Path]
+) -> None:
+    """The layout of the larger file counts no more; a new one does."""
+    smaller = {name: values for name, values in BEFORE.items() if "optimizer" not in name}
+    small = _recorded(_write(tmp_path / "small.h5", smaller))
+    large = _recorded(files[0])
+    assert small.file is not None
+    assert small.measurements is not None
+    assert large.measurements is not None
+    recorded = Recorded(tmp_path / "run")
+    identity = "0001c0ffee000000"
+    saved = recorded.saved(0, small.file.read_bytes(), {"loss": 1.0})
+    assert isinstance(saved, CheckpointSaved)
+    demoted = CheckpointDemoted(
+        id=identity,
+        tier=Tier.WITHOUT_OPTIMIZER,
+        path=saved.path,
+        size_bytes=saved.size_bytes,
+        digest=saved.digest,
+    )
+    measured = large.measurements.to_event(id=identity, layout=large.layout.id)
+    recorded.put(0, large.layout.to_event(), replace(saved, size_bytes=99), measured)
+    recorded.put(1, demoted)
+    [checkpoint] = epochline.open_run(tmp_path / "run").checkpoints
+    assert (checkpoint.layout, checkpoint.measurements) == (None, None)
+    assert epochline.diff(checkpoint, files[0]).weights.relative_change == 0
+    again = small.measurements.to_event(id=identity, layout=small.layout.id)
+    recorded.put(2, small.layout.to_event(), again)
+    [checkpoint] = epochline.open_run(tmp_path / "run").checkpoints
+    assert (checkpoint.layout, checkpoint.measurements) == (small.layout, small.measurements)
 
 
 def test_files_that_are_no_weights_are_refused(tmp_path: Path, files: tuple[Path, Path]) -> None:

@@ -13,7 +13,7 @@ import epochline
 
 PACKAGE = Path(epochline.__file__).parent
 STANDARD = sys.stdlib_module_names
-PURE = {"errors", "events", "monitor", "sentences"}
+PURE = {"errors", "events", "monitor", "sentences", "shards"}
 CORE = PURE | {
     "actions",
     "checkpoints",
@@ -29,11 +29,13 @@ CORE = PURE | {
     "session",
     "statistics",
     "store",
+    "template",
     "timeline",
     "writer",
 }
 TOP = CORE | {
     "adoption",
+    "archive",
     "changes",
     "cli",
     "comparison",
@@ -51,6 +53,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "events": (set(), set()),
     "codec": ({"errors", "events", "events_pb2"}, {"google"}),
     "monitor": ({"events"}, set()),
+    "shards": (set(), set()),
     "sentences": ({"events"}, set()),
     "inventory": (PURE, set()),
     "retention": (PURE | {"inventory"}, set()),
@@ -60,12 +63,17 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "store": (PURE | {"retention"}, {"h5py", "numpy", "typing_extensions", "xxhash"}),
     "records": (set(), {"google_crc32c"}),
     "dtypes": (set(), {"numpy"}),
-    "layout": ({"dtypes", "errors", "events", "store"}, {"h5py", "typing_extensions", "xxhash"}),
+    "layout": (
+        {"dtypes", "errors", "events", "shards", "store"},
+        {"h5py", "typing_extensions", "xxhash"},
+    ),
     "statistics": ({"dtypes", "errors", "events"}, {"numpy", "typing_extensions", "xxhash"}),
     "health": (PURE | {"layout", "statistics"}, {"numpy"}),
     "changes": ({"sentences"}, set()),
     "contrast": ({"dtypes", "errors", "layout", "statistics", "store"}, {"numpy", "xxhash"}),
     "comparison": (CORE | {"changes", "contrast", "run"}, set()),
+    "template": ({"errors", "layout"}, {"h5py"}),
+    "archive": (CORE | {"contrast"}, {"typing_extensions"}),
     "writer": ({"codec", "events", "records"}, {"tensorboard"}),
     "reader": (
         {"codec", "errors", "events", "records", "store", "writer"},
@@ -78,7 +86,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "session": ({"errors", "events", "reader", "store", "writer"}, set()),
     "restore": (CORE, {"h5py", "numpy"}),
     "plot": (CORE | {"run"}, {"matplotlib"}),
-    "run": (CORE | {"plot", "restore", "upkeep"}, set()),
+    "run": (CORE | {"archive", "plot", "restore", "upkeep"}, set()),
     "cli": (TOP, {"numpy", "rich"}),
     "__init__": (TOP, set()),
     "__main__": ({"cli"}, set()),
@@ -88,7 +96,12 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
 DEMO = PACKAGE / "cli" / "demo.py"
 DEMO_EXTRA = {"epochline.callbacks", "keras", "sklearn.datasets"}
 # `epochline.record` is for training loops, and imported when it is first used.
-EXTRA = {DEMO: DEMO_EXTRA, PACKAGE / "__init__.py": {"epochline.callbacks.recorder"}}
+EXTRA = {
+    DEMO: DEMO_EXTRA,
+    PACKAGE / "__init__.py": {"epochline.callbacks.recorder"},
+    # The fastest way to a value depends on the backend.
+    PACKAGE / "callbacks" / "snapshot.py": {"tensorflow"},
+}
 HEAVY = ("keras", "tensorflow", "jax", "torch", "matplotlib", "h5py", "sklearn")
 
 

@@ -91,7 +91,7 @@ def _write_records(run_dir: Path, number: int, epochs: int, save_every: int) -> 
             events.append(SessionEnded(reason=EndReason.COMPLETED))
         writer.append_record(
             Record(
-                session=f"{number:016x}",
+                session=f"{number + 1:016x}",
                 seq=epoch,
                 wall_time=START + 50 * number + EPOCH_SECONDS * (epoch + 1),
                 epoch=epoch,

@@ -21,6 +21,7 @@ __all__ = ["Costs", "Meter", "cost_of_panel", "cost_of_time_series", "open_panel
 
 MOVES = 120
 WHEEL_PX = 96
+FRAME_MS = 20
 QUIET_SECONDS = 0.5
 QUIET_CPU_MS = 4.0
 # A page without data: nothing is drawn there, and no dashboard is built yet.
@@ -93,7 +94,7 @@ class Meter:
         before = self.wait_until_quiet()
         for number in range(count):
             act(number)
-            self._page.evaluate("new Promise(requestAnimationFrame)")
+            self._page.wait_for_timeout(FRAME_MS)
         return (self.wait_until_quiet() - before) / count
 
 

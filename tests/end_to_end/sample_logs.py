@@ -1,7 +1,7 @@
 """A log directory in which all happened that can happen; its records are always the same.
 
 - `pima`: two sessions; the first was killed and has a gap, the second resumed at an earlier epoch
-  and was stopped early. Checkpoints of every status but `pinned`.
+  and was stopped early. Checkpoints of every status but `pinned`; three of them were measured.
 - `pima-decay`: one session that never said that it ended.
 - `long`: 2,500 records in one session, 4 at each step, and a second one that starts again at an
   earlier epoch.
@@ -35,6 +35,8 @@ from epochline.events import (
     Verdict,
     WeightsKind,
 )
+from epochline.layout import Layout, Variable
+from epochline.statistics import Measurer
 from epochline.store.digest import digest_bytes
 from epochline.writer import EventWriter
 
@@ -175,6 +177,31 @@ def _save(
     )
 
 
+def _measured(run_dir: Path, saved: CheckpointSaved) -> tuple[Event, Event]:
+    """Returns layout and statistics as if the bytes of the file were weights."""
+    layout = Layout.of(
+        Variable(
+            dataset=dataset,
+            name=name,
+            dtype=dtype,
+            shape=shape,
+            offset=offset,
+            size_bytes=size,
+            trainable=not name.startswith("adam"),
+        )
+        for dataset, name, dtype, shape, offset, size in (
+            ("layers/scale/vars/0", "scale/gamma", "uint8", (7,), 0, 7),  # equal in all files
+            ("optimizer/vars/0", "adam/iteration", "int8", (), 8, 1),
+            ("layers/dense/vars/0", "dense/kernel", "float16", (8, 12), 1_000, 192),
+            ("layers/dense/vars/1", "dense/bias", "float16", (12,), 2_000, 24),
+        )
+    )
+    data, measurer = (run_dir / saved.path).read_bytes(), Measurer()
+    for item in layout.variables:
+        measurer.add(data[item.offset :][: item.size_bytes], item.dtype)
+    return layout.to_event(), measurer.result().to_event(id=saved.id, layout=layout.id)
+
+
 def _patience(wait: int, observed: float, best: float | None, best_epoch: int | None) -> Decision:
     return Decision(
         callback="EarlyStopping",
@@ -254,7 +281,8 @@ def _write_first_session(run_dir: Path) -> None:
     log.add(1, _save(run_dir, 2, 1, m, 0.62, 0))
     m = _metrics(2, 0.65)
     log.add(2, EpochEnded(metrics=m, duration_seconds=1.1), _patience(1, 0.55, 0.54, 1))
-    log.add(2, _save(run_dir, 3, 2, m, 0.66, 1))
+    gone = _save(run_dir, 3, 2, m, 0.66, 1)
+    log.add(2, gone, *_measured(run_dir, gone))
     m = _metrics(3, 0.64)
     log.add(3, EpochEnded(metrics=m, duration_seconds=1.1), _patience(2, 0.56, 0.54, 1))
     full = "No space left on device: 41 kB needed, 12 kB free."
@@ -304,10 +332,12 @@ def _write_second_session(run_dir: Path) -> None:
     m = _metrics(7, 0.74, 5e-4)
     log.add(7, EpochEnded(metrics=m, duration_seconds=1.1), _patience(0, 0.46, 0.50, 5))
     cooling = _learning_rate(Verdict.COOLING_DOWN, 0.46, best=0.49, wait=0, cooldown=1)
-    log.add(7, _save(run_dir, 9, 7, m, 0.71, 4), cooling)
+    saved = _save(run_dir, 9, 7, m, 0.71, 4)
+    log.add(7, saved, cooling, *_measured(run_dir, saved))
     m = _metrics(8, 0.76, 5e-4)
     log.add(8, EpochEnded(metrics=m, duration_seconds=1.1), _patience(0, 0.44, 0.46, 7))
-    log.add(8, _save(run_dir, 12, 8, m, 0.74, 7))
+    saved = _save(run_dir, 12, 8, m, 0.74, 7)
+    log.add(8, saved, *_measured(run_dir, saved))
     for wait, val_accuracy in enumerate((0.75, 0.75, 0.74), start=1):
         epoch = 8 + wait
         m = _metrics(epoch, val_accuracy, 5e-4)

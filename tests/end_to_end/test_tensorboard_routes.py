@@ -47,6 +47,7 @@ def _only_sample_runs(answer: Any) -> Any:
         ("timeline", "timeline", {"run": "pima"}),
         ("timelines", "timelines?run=pima&run=pima-decay&run=pyma", {}),
         ("checkpoint", "checkpoint", {"run": "pima", "id": sample_logs.BEST_ID, "verify": "1"}),
+        ("diff", "diff", {"run": "pima", "a": "c0ffee0000000009", "b": sample_logs.BEST_ID}),
         ("scalar_tags", "scalars", {"run": "pima"}),
         ("scalars", "scalars", {"run": "pima", "tag": "train/epoch_loss"}),
         ("error", "checkpoint", {"run": "pima", "id": "badc0ffee"}),
@@ -130,6 +131,9 @@ def test_gap_is_told(tensorboard: TensorBoard) -> None:
         ("checkpoint?run=pima&id=ffff", 404, "not_found", "epoch=1, 4, 7"),
         ("checkpoint?run=pima&id=c0ff", 404, "not_found", "ids begin so"),
         ("checkpoint?run=pima&id=c0&verify=yes", 400, "bad_request", "must be 0 or 1"),
+        ("diff?run=pima&a=c0ffee0000000012", 400, "bad_request", "'b' is missing"),
+        ("diff?run=pima&a=c0ffee0000000012&b=ffff", 404, "not_found", "epoch=1, 4, 7"),
+        ("diff?run=pima&a=c0ffee0000000012&b=c0ffee0000000005", 409, "conflict", "epoch 5"),
         ("scalars?run=pima&tag=train/nope", 404, "not_found", "train/epoch_loss"),
         ("scalars?run=pyma", 404, "not_found", "'pima'"),
         ("nothing/here", 404, "not_found", "nothing/here"),
@@ -160,7 +164,13 @@ def test_reading_route_takes_no_other_method(tensorboard: TensorBoard, method: s
 
 @pytest.mark.parametrize(
     "route",
-    ["runs", "timeline?run=pima", "scalars?run=pima", "checkpoint?run=pima&id=c0ffee0000000012"],
+    [
+        "runs",
+        "timeline?run=pima",
+        "scalars?run=pima",
+        "checkpoint?run=pima&id=c0ffee0000000012",
+        "diff?run=pima&a=c0ffee0000000009&b=c0ffee0000000012",
+    ],
 )
 def test_unchanged_answer_is_not_sent_again(tensorboard: TensorBoard, route: str) -> None:
     """A client that has the current answer gets 304, by ETag and, for `timeline`, by `since`."""

@@ -13,8 +13,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from epochline.actions import ActionLog
 from epochline.codec import encode_record
-from epochline.events import CheckpointSaved, EpochEnded, Record, SessionStarted
+from epochline.events import (
+    CheckpointAnnotated,
+    CheckpointSaved,
+    EpochEnded,
+    Record,
+    SessionStarted,
+)
 from tensorboard_plugin_epochline.answers import ApiError
 from tensorboard_plugin_epochline.directories import RunDirectories
 from tensorboard_plugin_epochline.library import Library, RunFailure, Snapshot
@@ -119,6 +126,26 @@ def test_revision_of_the_list_is_that_of_the_timeline(provider: Provider, librar
     provider.record(1, EpochEnded())
     assert library.overview(SCOPE)[0][0]["revision"] != revision
     assert library.snapshot(SCOPE, "pima").revision != revision
+
+
+def test_what_is_done_by_hand_is_shown_at_once(
+    provider: Provider, library: Library, tmp_path: Path
+) -> None:
+    """A pin beside the event files changes the answer and its revision, in both routes."""
+    saved = CheckpointSaved(id="c" * 16, path="c.h5", size_bytes=1, digest="d")
+    provider.record(0, SessionStarted(), saved)
+    (tmp_path / "pima").mkdir()
+    (tmp_path / "pima" / "c.h5").write_bytes(b"x")
+    before = library.snapshot(SCOPE, "pima")
+    assert [item.status for item in before.timeline.checkpoints] == ["saved"]
+
+    with ActionLog(tmp_path / "pima") as log:
+        log.append(CheckpointAnnotated(id="c" * 16, pinned=True, note="good"))
+    revision = library.overview(SCOPE)[0][0]["revision"]
+    after = library.snapshot(SCOPE, "pima")
+    assert [(i.status, i.note) for i in after.timeline.checkpoints] == [("pinned", "good")]
+    assert after.revision == revision != before.revision
+    assert provider.reads == [TAG]
 
 
 def test_same_data_has_the_same_revision_after_a_restart(

@@ -175,7 +175,7 @@ class Drawing(Shuffling):
         return x + np.random.normal(size=x.shape).astype("float32"), y  # noqa: NPY002
 
 
-_SOURCES |= {"PyDataset": Shuffling, "drawing": Drawing, "generator": _endless}
+_SOURCES.update({"PyDataset": Shuffling, "drawing": Drawing, "generator": _endless})
 
 
 # ---- models --------------------------------------------------------------------------------------
@@ -277,14 +277,14 @@ def _kill_in_save() -> None:
     real = os.fsync
     left = [KILL_EPOCH + 1]
 
-    def fsync(descriptor: Any) -> None:
-        path = os.readlink(f"/proc/self/fd/{descriptor}")
+    def fsync(fd: Any) -> None:
+        path = os.readlink(f"/proc/self/fd/{fd}")
         if "state-" in path or "latest.weights.h5" in path:
             left[0] -= 1
             if not left[0]:
-                os.ftruncate(descriptor, os.fstat(descriptor).st_size // 2)
+                os.ftruncate(fd, os.fstat(fd).st_size // 2)
                 os.kill(os.getpid(), signal.SIGKILL)
-        real(descriptor)
+        real(fd)
 
     os.fsync = fsync
 

@@ -1,8 +1,8 @@
 """Faults at single file operations.
 
-`Shim` stands between the code under test and the functions of `os` (and `flock`) that touch a disk.
-`Faults` counts the calls and does something at a chosen one: kill the process, raise an error, write
-less than asked. Reads of file contents are not counted.
+`Shim` stands between the code under test and the functions of `os` (and `flock`) that touch a
+disk. `Faults` counts the calls and does something at a chosen one: kill the process, raise an
+error, write less than asked. Reads of file contents are not counted.
 
 `Watch` tells whether anything went past the shim: Python's audit events name every file that is
 opened, made, renamed or removed, by whatever module, and Linux counts the writes of the process,

@@ -1,8 +1,8 @@
 """What a disk may hold after the power was lost: a model of what POSIX promises, and no more.
 
 `OperationLog` notes what a program does to a directory: files made, bytes written, names given and
-taken, syncs. `crash_states` then goes through the log and yields, for each moment, what may be found
-after a power loss at that moment:
+taken, syncs. `crash_states` then goes through the log and yields, for each moment, what may be
+found after a power loss at that moment:
 
 - Bytes that were written and not synced since: each block of 4 KiB in any of the states that it had
   since then, zeros where it did not reach; the file as long as it was at any time since.
@@ -22,12 +22,16 @@ import random
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from epochline.reader import read_records
+from epochline.store import digest_bytes
+from epochline.timeline import Timeline, build_timeline
 from tests.store.faults import Call, Shim
 
-__all__ = ["Mark", "Operation", "OperationLog", "State", "crash_states"]
+__all__ = ["Listings", "Mark", "Operation", "OperationLog", "State", "crash_states"]
 
 BLOCK: Final = 4096
 _ROOT: Final = 0
@@ -36,6 +40,8 @@ _OF_A_FILE: Final = 8
 """Most states of one file at one moment."""
 _OF_A_MOMENT: Final = 60
 """Most states of the disk at one moment."""
+
+_RECORDS: Final = ("timeline/events", "timeline/control/actions")
 
 _Name = tuple[int, str]
 
@@ -81,6 +87,10 @@ class State:
     files: Mapping[str, bytes]
     said: tuple[Any, ...]
 
+    def digest(self, path: str) -> str | None:
+        """Return the digest of a file, None when there is none."""
+        return digest_bytes(self.files[path]) if path in self.files else None
+
 
 class OperationLog(Shim):
     """Notes what is done below a directory while it is in force.
@@ -116,7 +126,6 @@ class OperationLog(Shim):
             "unlink": self._note_gone,
             "remove": self._note_gone,
             "rmdir": self._note_gone,
-            "flock": lambda *_: None,  # locks do not outlive the power
         }
 
     def say(self, said: object) -> None:
@@ -128,40 +137,42 @@ class OperationLog(Shim):
         """Do it, and note it when it was done."""
         with self._turn:
             result = call()
-            if name not in self._notes:
-                raise NotImplementedError(f"The model of a power loss does not know {name!r}.")
-            self._notes[name](result, *call.args)
+            if name != "flock" and any(map(self._is_here, call.args)):  # no lock outlives the power
+                if name not in self._notes:
+                    raise NotImplementedError(f"The model of a power loss does not know {name!r}.")
+                self._notes[name](result, *call.args)
             return result
+
+    def _is_here(self, argument: object) -> bool:
+        """Whether an argument is a path below the directory, or an open file there."""
+        if isinstance(argument, str | bytes | os.PathLike):
+            return Path(os.fsdecode(argument)).is_relative_to(self._directory)
+        return isinstance(argument, int) and argument in self._open
 
     def _note_open(self, descriptor: int, path: Any, flags: int, *_: Any) -> None:
         path = Path(os.fsdecode(path))
-        if not path.is_relative_to(self._directory):
-            return
         if path not in self._inodes:
             self._new(path, next(self._numbers))
             self._contents[self._inodes[path]] = b""
         self._open[descriptor] = self._inodes[path]
 
     def _note_close(self, _result: None, descriptor: int) -> None:
-        self._open.pop(descriptor, None)
+        del self._open[descriptor]
 
     def _note_write(self, count: int, descriptor: int, data: Any) -> None:
-        if descriptor in self._open:
-            content = self._contents[self._open[descriptor]]
-            end = os.lseek(descriptor, 0, os.SEEK_CUR)  # the kernel moves it for O_APPEND, too
-            start = end - count
-            content += bytes(max(0, start - len(content)))
-            self._changed(descriptor, content[:start] + bytes(data[:count]) + content[end:])
+        content = self._contents[self._open[descriptor]]
+        end = os.lseek(descriptor, 0, os.SEEK_CUR)  # the kernel moves it for O_APPEND, too
+        start = end - count
+        content += bytes(max(0, start - len(content)))
+        self._changed(descriptor, content[:start] + bytes(data[:count]) + content[end:])
 
     def _note_length(self, _result: None, descriptor: int, length: int) -> None:
-        if descriptor in self._open:
-            content = self._contents[self._open[descriptor]][:length]
-            self._changed(descriptor, content + bytes(length - len(content)))
+        content = self._contents[self._open[descriptor]][:length]
+        self._changed(descriptor, content + bytes(length - len(content)))
 
     def _note_reserved(self, _result: None, descriptor: int, offset: int, length: int) -> None:
-        if descriptor in self._open:
-            content = self._contents[self._open[descriptor]]
-            self._changed(descriptor, content + bytes(max(0, offset + length - len(content))))
+        content = self._contents[self._open[descriptor]]
+        self._changed(descriptor, content + bytes(max(0, offset + length - len(content))))
 
     def _changed(self, descriptor: int, content: bytes) -> None:
         inode = self._open[descriptor]
@@ -169,8 +180,7 @@ class OperationLog(Shim):
         self.log.append(Operation(inode=inode, content=content))
 
     def _note_sync(self, _result: None, descriptor: int) -> None:
-        if descriptor in self._open:
-            self.log.append(Operation(inode=self._open[descriptor]))
+        self.log.append(Operation(inode=self._open[descriptor]))
 
     def _note_directory(self, _result: None, path: Any, *_: Any) -> None:
         self._new(Path(path), -next(self._numbers))
@@ -336,3 +346,28 @@ def crash_states(log: list[Operation | Mark], *, seed: int = 0) -> Iterator[Stat
             if key not in seen:
                 seen.add(key)
                 yield State(moment=moment, files=files, said=tuple(said))
+
+
+class Listings:
+    """The timelines that the event files of the states show; few of them differ."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    @cache  # noqa: B019 - lives as long as the test
+    def _timeline(self, files: tuple[tuple[str, bytes], ...]) -> Timeline:
+        run_dir = self._directory / str(hash(files))
+        for path, data in files:
+            (run_dir / path).parent.mkdir(parents=True, exist_ok=True)
+            (run_dir / path).write_bytes(data)
+        return build_timeline(read_records(run_dir).records)
+
+    def of(self, state: State) -> Timeline:
+        """Return what the run shows."""
+        files = [item for item in state.files.items() if item[0].startswith(_RECORDS)]
+        timeline = self._timeline(tuple(sorted(files)))
+        sizes = {
+            path: len(state.files[path]) if path in state.files else None
+            for path in timeline.files()
+        }
+        return timeline.with_files(sizes)

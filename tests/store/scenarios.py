@@ -21,10 +21,13 @@ from epochline.store import (
     remove_leftovers,
     write_atomic,
 )
+from epochline.store.trash import Trash
 
 OLD = b"old" * 700_000
 NEW = b"new" * 800_000
 NAME = "epoch-0001.weights.h5"
+ID = "0123456789abcdef"
+TRASHED = f"trash/{ID}/{NAME}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +40,9 @@ class Scenario:
         operations: How many operations on the disk that is; each of them is made to fail.
         after: Files after it succeeded.
         after_error: Which states an error may leave.
-        after_kill: Files that a kill may leave besides `before` and `after`.
+        without_space: What it does where there is no space, which is no error; None for nothing.
+        between: Files on the way, where there are several steps.
+        after_kill: Files that a kill may leave besides `before`, `after` and `between`.
     """
 
     before: dict[str, bytes]
@@ -45,11 +50,19 @@ class Scenario:
     operations: int
     after: dict[str, bytes]
     after_error: tuple[str, ...] = ("before",)
+    without_space: dict[str, bytes] | None = None
+    between: dict[str, bytes] | None = None
     after_kill: dict[str, bytes] = field(default_factory=dict)
+
+    def states(self) -> list[dict[str, bytes]]:
+        """Return the files that a kill may leave."""
+        between = [] if self.between is None else [self.between]
+        return [self.before, *between, self.after, self.before | self.after_kill]
 
     def prepare(self, directory: Path) -> None:
         """Make the state before."""
         for name, data in self.before.items():
+            (directory / name).parent.mkdir(parents=True, exist_ok=True)
             (directory / name).write_bytes(data)
 
 
@@ -66,6 +79,12 @@ def _export(directory: Path) -> None:
         size_bytes=len(OLD),
         digest=digest_bytes(OLD),
     )
+
+
+def _take_out(directory: Path) -> None:
+    trash = Trash(directory / "trash")
+    trash.put_back(ID, directory / NAME, size_bytes=len(OLD), digest=digest_bytes(OLD))
+    trash.remove(ID)
 
 
 def _lock(directory: Path) -> None:
@@ -124,6 +143,24 @@ SCENARIOS = {
         operations=5,
         after={"epoch-0002.weights.h5": NEW},
         after_error=("before", "after"),
+    ),
+    "put into the trash": Scenario(
+        before={NAME: OLD},
+        act=lambda directory: CheckpointStore(directory).delete(
+            NAME, size_bytes=len(OLD), digest=digest_bytes(OLD), aside=directory / TRASHED
+        ),
+        operations=16,
+        after={TRASHED: OLD},
+        after_error=("before", "after", "without_space"),
+        without_space={},
+    ),
+    "take out of the trash": Scenario(
+        before={TRASHED: OLD},
+        act=_take_out,
+        operations=7,
+        after={NAME: OLD},
+        after_error=("before", "after", "between"),
+        between={NAME: OLD, TRASHED: OLD},
     ),
 }
 

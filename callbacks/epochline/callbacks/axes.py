@@ -66,10 +66,10 @@ class Axes:
         self._batches_before += self._batches_now
         self._batches_now = 0
 
-    def update(self, *, in_batches: bool) -> None:
+    def update(self, *, within_epoch: bool) -> None:
         """Tells the session the batch; within an epoch, also the step that follows from it."""
         self._session.batch = self._batches_before + self._batches_now
-        if in_batches:
+        if within_epoch:
             self._session.step = self._step_before + self._batches_now
 
     def settle(self, model: keras.Model) -> None:

@@ -11,9 +11,9 @@ method raises because of files.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Self
 
 from epochline.checkpoints import CheckpointEntry
@@ -37,6 +37,7 @@ from epochline.planning import Fate, PrunePlan, plan_prune
 from epochline.pruning import Problem, Pruner, carry_out, prune_turn, settle, stages, trash_of
 from epochline.reader import actions_path, read_actions
 from epochline.retention import RetentionPolicy
+from epochline.session import Session
 from epochline.store import Deletion
 from epochline.store.flock import Flock
 
@@ -148,6 +149,10 @@ class Catalog:
         """Returns the checkpoint whose file is at `path`."""
         return self._by_path.get(path)
 
+    def newest_first(self) -> Iterator[Kept]:
+        """Yields the checkpoints whose files are there."""
+        yield from reversed(self._by_path.values())
+
     def best(self, metric: str, mode: Mode) -> Kept | None:
         """Returns the healthy checkpoint with the best value of `metric`, None without one."""
         best: Kept | None = None
@@ -161,34 +166,31 @@ class Catalog:
                 best = item
         return best
 
-    def settle(
-        self, policy: str, *, record: Callable[..., object], sync: Callable[[], object]
-    ) -> list[Problem]:
+    def settle(self, policy: str, session: Session) -> None:
         """Finishes what was pruned or recovered by somebody who was killed meanwhile.
 
         Args:
             policy: The policy of the training, in words.
-            record: Writes events down, as one record.
-            sync: Makes what was recorded survive a power loss.
-
-        Returns:
-            What could not be done.
+            session: Where it is recorded, and told when it cannot be done.
         """
         unsettled, self._unsettled = self._unsettled, []
+        if not unsettled:
+            return
         try:
             with prune_turn(self._run_dir, wait_seconds=0) as held:
-                if unsettled and held is Flock.HELD:
-                    pruner = Pruner(self._run_dir, record, sync)
+                if held is Flock.HELD:
+                    pruner = Pruner(self._run_dir, session.record, session.sync)
                     settle(self._run_dir, unsettled, pruner, policy)
         except OSError as error:
-            return [_problem(error)]
-        return []
+            problem = _problem(error)
+            session.notice("prune_failed", problem.message, problem.hint)
 
     def prune(
         self,
         policy: RetentionPolicy,
         mode_of: ModeOf,
         *,
+        folder: PurePosixPath,
         record: Callable[..., object],
         sync: Callable[[], object],
     ) -> list[Problem]:
@@ -200,6 +202,8 @@ class Catalog:
         Args:
             policy: Says what to keep.
             mode_of: Says which direction of a metric is better.
+            folder: Directory of the checkpoints that it is about: what another callback saves
+                elsewhere is not its business.
             record: Writes events down, as one record.
             sync: Makes what was recorded survive a power loss.
 
@@ -214,25 +218,19 @@ class Catalog:
                 self._catch_up()
                 pruner = Pruner(self._run_dir, record, sync)
                 for stage in stages(policy):
-                    problems += self._carry_out(self._plan(stage, mode_of), pruner, str(policy))
+                    problems += self._carry_out(
+                        self._plan(stage, mode_of, folder), pruner, str(policy)
+                    )
                 self.trash.shrink(sum(item.total_bytes for item in self._by_path.values()))
         except OSError as error:
             problems.append(_problem(error))
         return problems
 
-    def surplus(self, policy: RetentionPolicy, mode_of: ModeOf) -> list[Kept]:
-        """Returns those that `policy` lets go, oldest first."""
-        by_id = {item.id: item for item in self._by_path.values()}
-        return [by_id[step.id] for step in self._plan(policy, mode_of).of(Fate.DELETE)]
-
-    def remove(self, item: Kept) -> None:
-        """Forgets a checkpoint whose file was deleted."""
-        self._forget(item)
-
-    def _plan(self, policy: RetentionPolicy, mode_of: ModeOf) -> PrunePlan:
-        present = self._by_path.values()
+    def _plan(self, policy: RetentionPolicy, mode_of: ModeOf, folder: PurePosixPath) -> PrunePlan:
+        present = _in_folder(self._by_path.values(), folder)
+        gone = _in_folder(self._gone.values(), folder)
         spared = {item.id: "taken back out of the trash" for item in present if item.recovered}
-        return plan_prune(policy, present, gone=self._gone.values(), mode_of=mode_of, spared=spared)
+        return plan_prune(policy, present, gone=gone, mode_of=mode_of, spared=spared)
 
     def _carry_out(self, plan: PrunePlan, pruner: Pruner, policy: str) -> list[Problem]:
         items = {item.id: item for item in self._by_path.values()}
@@ -340,6 +338,10 @@ def _kept(item: CheckpointEntry, size_bytes: int, digest: str) -> Kept:
         recovered=item.recovered,
         described=item.described,
     )
+
+
+def _in_folder(items: Iterable[Kept], folder: PurePosixPath) -> list[Kept]:
+    return [item for item in items if PurePosixPath(item.path).parent == folder]
 
 
 def _problem(error: OSError) -> Problem:

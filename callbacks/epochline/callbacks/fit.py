@@ -57,6 +57,7 @@ if TYPE_CHECKING:
 __all__ = ["Fit"]
 
 _log = logging.getLogger("epochline")
+_BATCHES_ARE_OVER: Final = frozenset({"on_test_begin", "on_test_end", "on_epoch_end"})
 _STOPPERS: Final = {
     keras.callbacks.EarlyStopping: EndReason.EARLY_STOPPING,
     keras.callbacks.TerminateOnNaN: EndReason.NAN,
@@ -204,14 +205,14 @@ class Fit:
         if hook == "on_epoch_begin" and number is not None:
             self._axes.begin_epoch(number)
             self._epoch_began = time.perf_counter()
-        if hook == "on_epoch_end":
-            self._epochs += 1
+        self._epochs += hook == "on_epoch_end"
+        if hook in _BATCHES_ARE_OVER:
             self._axes.end_batches(
                 self.params.get("steps"),
                 self._parts[0].bare_model,
                 counted=self._probes.counting,
             )
-        self._axes.update(in_batches=hook in BATCH_HOOKS)
+        self._axes.update(within_epoch=hook in BATCH_HOOKS or hook.startswith("on_test"))
         if self._observer is None:  # else each look brings the step
             self.save_position()
         if not self._started:
@@ -320,6 +321,7 @@ class Fit:
         self.session.record(*events)
         started = next(event for event in events if isinstance(event, SessionStarted))
         self.continued = bool(started.parent or len(events) > 1)
+        self.saver.catalog.settle(started.keep, self.session)
         for part in self._parts:
             part.session_started(self)
         self._tell_moved()

@@ -8,24 +8,26 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import keras
 
+from epochline.archive import archive_start, give_weights, write_archive
 from epochline.callbacks.saving_lib import saving_lib_or_none
-from epochline.callbacks.weights_file import WeightsImage
+from epochline.callbacks.weights_file import Reuse, WeightsImage
 from epochline.layout import Layout
+from epochline.shards import Division
 from epochline.statistics import Measurements
 from epochline.store import PendingFile
+from epochline.template import Sink
 
 __all__ = ["KerasArchive", "archive_members", "write_model_file"]
 
-_WEIGHTS_MEMBER: Final = "model.weights.h5"
 _CONFIGURATION: Final = "config.json"
-_BLOCK_BYTES: Final = 1 << 20
 
 
 class KerasArchive:
@@ -42,40 +44,22 @@ class KerasArchive:
         self._members = members
         self._weights = weights
         self.size_bytes: int | None = None
-        start = _archive_start()
+        self.division: Division | None = None
+        start = archive_start()
         self.layout: Layout | None = Layout.of(
             replace(item, offset=item.offset + start) if item.size_bytes else item
             for item in weights.layout.variables
         )
 
-    def write(self, sink: Callable[[memoryview], object]) -> Measurements | None:
+    def write(self, sink: Sink, reuse: Reuse | None = None) -> Measurements | None:
         """Gives the bytes to `sink`, in order, once; returns the statistics of the variables."""
         measured: list[Measurements] = []
-        _write_archive(
+        write_archive(
             sink,
-            self._members,
+            _in_pieces(self._members),
             lambda member: measured.append(self._weights.write(member)),
         )
         return measured[0]
-
-
-def _write_archive(
-    sink: Callable[[memoryview], object],
-    members: Mapping[str, bytes],
-    write_weights: Callable[[Callable[[memoryview], object]], object],
-) -> None:
-    """Gives the bytes of a `.keras` file to `sink`, in order.
-
-    Args:
-        sink: Gets them.
-        members: Name to content of all members but the weights.
-        write_weights: Gives the bytes of the weights file to what it is called with.
-    """
-    with zipfile.ZipFile(_Stream(sink), "w") as archive:
-        with archive.open(_weights_entry(), "w", force_zip64=True) as member:
-            write_weights(member.write)
-        for name, content in members.items():
-            archive.writestr(name, content)
 
 
 def write_model_file(path: Path, members: Mapping[str, bytes], weights: Path) -> None:
@@ -84,22 +68,20 @@ def write_model_file(path: Path, members: Mapping[str, bytes], weights: Path) ->
     Args:
         path: The file. One with another configuration is replaced.
         members: Name to content of all members but the weights.
-        weights: A `.weights.h5` file.
+        weights: A `.weights.h5` file, or the `.weights.json` of several.
 
     Raises:
         OSError: If it could not be written; what was there before still is.
     """
     if _has(path, members):
         return
-
-    def write_weights(sink: Callable[[memoryview], object]) -> None:
-        with weights.open("rb") as file:
-            while block := file.read(_BLOCK_BYTES):
-                sink(memoryview(block))
-
     with PendingFile(path, replace=True) as pending:
-        _write_archive(pending.write, members, write_weights)
+        write_archive(pending.write, _in_pieces(members), partial(give_weights, weights))
         pending.publish()
+
+
+def _in_pieces(members: Mapping[str, bytes]) -> dict[str, list[bytes]]:
+    return {name: [content] for name, content in members.items()}
 
 
 def _has(path: Path, members: Mapping[str, bytes]) -> bool:
@@ -111,37 +93,6 @@ def _has(path: Path, members: Mapping[str, bytes]) -> bool:
             return info.file_size == len(wanted) and archive.read(info) == wanted
     except (OSError, KeyError, zipfile.BadZipFile):
         return False
-
-
-class _Stream(io.RawIOBase):
-    """A file that only takes bytes, one after the other."""
-
-    def __init__(self, sink: Callable[[memoryview], object]) -> None:
-        super().__init__()
-        self._sink = sink
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
-        view = memoryview(data)
-        self._sink(view)
-        return view.nbytes
-
-
-def _weights_entry() -> zipfile.ZipInfo:
-    return zipfile.ZipInfo(_WEIGHTS_MEMBER)  # of a fixed date: the same state, the same bytes
-
-
-def _archive_start() -> int:
-    """Returns where the first member of an archive begins."""
-    lengths: list[int] = []
-    stream = _Stream(lambda data: lengths.append(data.nbytes))
-    with (
-        zipfile.ZipFile(stream, "w") as archive,
-        archive.open(_weights_entry(), "w", force_zip64=True),
-    ):
-        return sum(lengths)
 
 
 def archive_members(model: keras.Model) -> dict[str, bytes]:

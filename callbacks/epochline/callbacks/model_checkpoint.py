@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 from epochline.callbacks.fit import Fit
 from epochline.callbacks.measure import metric_directions, scalars
 from epochline.callbacks.part import PartCallback
+from epochline.callbacks.storage import Storage
 from epochline.callbacks.writing import Pruning
 from epochline.events import (
     CheckpointSaved,
@@ -27,6 +28,7 @@ from epochline.events import (
 )
 from epochline.monitor import infer_mode, is_improvement
 from epochline.retention import ModeOf, RetentionPolicy
+from epochline.shards import INDEX_ENDING
 from epochline.store import CheckpointStore
 
 __all__ = ["ModelCheckpoint", "is_interval"]
@@ -53,8 +55,8 @@ class ModelCheckpoint(PartCallback):
     Args:
         filepath: Path of the file; `{epoch}` (from 1), `{batch}` and metric names are filled in as
             in `"weights-improvement-{epoch:02d}-{val_accuracy:.2f}.weights.h5"`. Must end in
-            `.weights.h5` with `save_weights_only`, else in `.keras` or `.h5`. A metric that does
-            not exist is written as `none`, and a notice says so.
+            `.weights.h5` or `.weights.json` with `save_weights_only`, else in `.keras` or `.h5`. A
+            metric that does not exist is written as `none`, and a notice says so.
         monitor: Metric that says which checkpoint is better. Defaults to `"val_loss"`.
         verbose: 0 silent, 1 prints Keras's messages ("improved from … to …").
         save_best_only: Save only when `monitor` is better than ever before. NaN is never better.
@@ -74,6 +76,17 @@ class ModelCheckpoint(PartCallback):
             `.keras` and `.h5` files, which the training waits for in any case.
         when_busy: What happens to a save while the one before is still being written: `"wait"`
             holds the training, `"skip"` does not save and records that.
+        max_shard_size: Gigabytes (1024³ bytes) of values in one file, for `.weights.json`: the
+            weights are spread over files beside it, `…_00000.weights.h5` and so on.
+        dedup: Whether layers that are not trained are stored once for all checkpoints, where the
+            file system can do that. On one that can clone files (XFS, btrfs) the files share what
+            they have in common; on others the layers get a file of their own, which has a name in
+            each checkpoint (a hard link), beside a `.weights.json`. Every checkpoint can be loaded
+            and deleted by itself.
+
+    Files of `.weights.json` checkpoints are never replaced, because several files cannot be
+    replaced as one: `filepath` needs `{epoch}` or `{batch}` then, and also with `dedup`; when the
+    name is taken, another one is used.
 
     Attributes:
         best: Best value of `monitor` so far, None before the first.
@@ -113,6 +126,8 @@ class ModelCheckpoint(PartCallback):
         overwrite: bool = True,
         background: bool = True,
         when_busy: Literal["wait", "skip"] = "wait",
+        max_shard_size: float | None = None,
+        dedup: bool = False,
     ) -> None:
         super().__init__(log_dir)
         self.filepath = os.fspath(filepath)
@@ -126,10 +141,18 @@ class ModelCheckpoint(PartCallback):
         self.overwrite = overwrite
         self.background = background
         self.when_busy = when_busy
+        self.max_shard_size = max_shard_size
+        self.dedup = dedup
         self.best = initial_value_threshold
         self.best_epoch: int | None = None
         self.model_file: Path | None = None
         self._check_arguments()
+        self._storage = Storage(
+            self.filepath,
+            weights_only=save_weights_only,
+            max_shard_size=max_shard_size,
+            dedup=dedup,
+        )
         self._last_batch: int | None = None
         self._batches_since_save = 0
         self._saved_at = time.monotonic()
@@ -151,7 +174,7 @@ class ModelCheckpoint(PartCallback):
         if self.when_busy not in ("wait", "skip"):
             msg = f"ModelCheckpoint got when_busy={self.when_busy!r}. Use 'wait' or 'skip'."
             raise ValueError(msg)
-        endings = (_WEIGHTS,) if self.save_weights_only else _WHOLE_MODELS
+        endings = (_WEIGHTS, INDEX_ENDING) if self.save_weights_only else _WHOLE_MODELS
         if not self.filepath.endswith(endings) or (
             not self.save_weights_only and self.filepath.endswith(_WEIGHTS)
         ):
@@ -189,7 +212,8 @@ class ModelCheckpoint(PartCallback):
 
     def session_started(self, fit: Fit) -> None:
         """Tidies up behind killed writers; remembers the best of the sessions it continues."""
-        CheckpointStore(Path(self.filepath).parent).remove_leftovers()
+        fit.session.tidy(Path(self.filepath).parent)
+        self._storage.begin(fit.session)
         earlier = fit.saver.catalog.best(self.monitor, self._mode(fit)) if fit.continued else None
         if earlier is not None and is_improvement(
             earlier.metrics[self.monitor], self.best, self._mode(fit)
@@ -278,6 +302,8 @@ class ModelCheckpoint(PartCallback):
             pruning=None if self.keep is None else Pruning(self.keep, self._mode_of(fit)),
             then=partial(self._finished, epoch, path, (self.best, best, best_epoch)),
             model_file=self.model_file if self.save_weights_only else None,
+            sharding=self._storage.sharding,
+            dedup=self._storage.dedup,
             reason=SaveReason.BEST if better else SaveReason.SCHEDULED,
             weights_kind=fit.weights_to_save(self.name),
             callback=self.name,
@@ -325,7 +351,8 @@ class ModelCheckpoint(PartCallback):
         values: dict[str, Any] = {"epoch": epoch + 1, **logs}
         if batch is not None:
             values.setdefault("batch", batch + 1)
-        wanted = {field for _, field, _, _ in Formatter().parse(self.filepath) if field}
+        filepath = self._storage.filepath
+        wanted = {field for _, field, _, _ in Formatter().parse(filepath) if field}
         missing = sorted(field for field in wanted if field not in values)
         if missing:
             fit.session.notice(
@@ -335,10 +362,10 @@ class ModelCheckpoint(PartCallback):
                 f"It has: {', '.join(sorted(values))}.",
                 "Correct the name in filepath=.",
             )
-        path = Path(self.filepath.format_map(defaultdict(_None, values)))
-        return (
-            path if self.overwrite else CheckpointStore(path.parent).free_name(*_split(path.name))
-        )
+        path = Path(filepath.format_map(defaultdict(_None, values)))
+        if self.overwrite and not self._storage.sharded:
+            return path
+        return CheckpointStore(path.parent).free_name(*_split(path.name))
 
     def _tell_missing(self, fit: Fit, metrics: Mapping[str, float]) -> None:
         fit.session.notice(
@@ -381,5 +408,6 @@ def _five(value: float | None) -> str:
 
 
 def _split(name: str) -> tuple[str, str]:
-    suffix = _WEIGHTS if name.endswith(_WEIGHTS) else Path(name).suffix
+    endings = (_WEIGHTS, INDEX_ENDING)
+    suffix = next((ending for ending in endings if name.endswith(ending)), Path(name).suffix)
     return name.removesuffix(suffix), suffix

@@ -223,32 +223,37 @@ class _Probe(keras.callbacks.Callback):
         self._probes = probes
         self._place = place
 
+    def _reached(self, hook: str, number: int | None, logs: Mapping[str, Any] | None) -> None:
+        # With JAX, batch hooks that Keras handed to a thread may still go through the list.
+        if hook == self._place.hook:
+            self._probes.reached(self._place, number, logs)
+
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
-        self._probes.reached(self._place, None, logs)
+        self._reached("on_train_begin", None, logs)
 
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
-        self._probes.reached(self._place, None, logs)
+        self._reached("on_train_end", None, logs)
 
     def on_test_begin(self, logs: Mapping[str, Any] | None = None) -> None:
-        self._probes.reached(self._place, None, logs)
+        self._reached("on_test_begin", None, logs)
 
     def on_test_end(self, logs: Mapping[str, Any] | None = None) -> None:
-        self._probes.reached(self._place, None, logs)
+        self._reached("on_test_end", None, logs)
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        self._probes.reached(self._place, epoch, logs)
+        self._reached("on_epoch_begin", epoch, logs)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        self._probes.reached(self._place, epoch, logs)
+        self._reached("on_epoch_end", epoch, logs)
 
     def on_train_batch_begin(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        self._probes.reached(self._place, batch, logs)
+        self._reached("on_train_batch_begin", batch, logs)
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        self._probes.reached(self._place, batch, logs)
+        self._reached("on_train_batch_end", batch, logs)
 
     def on_test_batch_begin(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        self._probes.reached(self._place, batch, logs)
+        self._reached("on_test_batch_begin", batch, logs)
 
     def on_test_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        self._probes.reached(self._place, batch, logs)
+        self._reached("on_test_batch_end", batch, logs)

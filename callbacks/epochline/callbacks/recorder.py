@@ -75,7 +75,6 @@ class Recorder:
         """Begins the session."""
         self._session.start()
         self._saver.catalog = Catalog.of(Run(self._session.run_dir))
-        CheckpointStore(self._session.run_dir / CHECKPOINTS_DIR).remove_leftovers()
         self._session.record(
             SessionStarted(
                 planned_epochs=self._planned,
@@ -87,6 +86,8 @@ class Recorder:
                 keep=str(self._keep),
             )
         )
+        self._session.tidy(self._session.run_dir / CHECKPOINTS_DIR)
+        self._saver.catalog.settle(str(self._keep), self._session)
         if self._monitor and self._mode:
             self._session.record(MetricsDescribed(directions={self._monitor: self._mode}))
         self._began = time.perf_counter()

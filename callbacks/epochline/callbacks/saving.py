@@ -23,10 +23,12 @@ from epochline.callbacks.keras_archive import archive_members
 from epochline.callbacks.limits import not_in_file
 from epochline.callbacks.measure import has_optimizer_state, non_finite_weight, optimizer_class
 from epochline.callbacks.serialize import Serializer
+from epochline.callbacks.sharding import Sharding
 from epochline.callbacks.writing import ModelFile, Order, Pruning, Then, Writer, kept
 from epochline.events import CheckpointSaved, Event, Health
 from epochline.session import Session, new_id
 from epochline.store import digest_file
+from epochline.store.dedup import Dedup
 
 __all__ = ["Saver"]
 
@@ -81,6 +83,8 @@ class Saver:
         pruning: Pruning | None = None,
         then: Then | None = None,
         model_file: Path | None = None,
+        sharding: Sharding | None = None,
+        dedup: Dedup = Dedup.NONE,
         **recorded: Any,
     ) -> str | None:
         """Takes what there is to save of `model`, and has it written and recorded.
@@ -96,6 +100,8 @@ class Saver:
             then: Called at the end, by the thread that wrote the file.
             model_file: Where to keep the model itself, for a file that holds weights only: written
                 once a session, when it is not there already.
+            sharding: How the weights are spread over several files, for `.weights.json`.
+            dedup: How bytes that were written before may be stored once.
             **recorded: Further fields of `CheckpointSaved`, such as why it is saved.
 
         Returns:
@@ -115,7 +121,7 @@ class Saver:
         try:
             self.finish()
             members = self._look_at(model, path.name)
-            image = self._serializer.image(model, path.name)
+            image = self._serializer.image(model, path.name, sharding)
             if image.layout is None:  # it cannot be looked into while it is written
                 saved = replace(saved, **_health(model))
             order = Order(
@@ -127,6 +133,7 @@ class Saver:
                 pruning=pruning,
                 then=then,
                 model_file=ModelFile(model_file, members) if model_file and members else None,
+                dedup=dedup,
             )
             if not self.background:
                 return saved.id if self._writer.carry_out(order) else None

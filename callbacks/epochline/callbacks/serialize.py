@@ -10,7 +10,7 @@ Invariant: the bytes are those that `model.save_weights` or `model.save` would w
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+import math
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -22,14 +22,19 @@ from epochline.callbacks.keras_archive import (
     archive_members,
 )
 from epochline.callbacks.saving_lib import saving_lib_or_none
-from epochline.callbacks.weights_file import PlanError, WeightsImage, WeightsPlan, scratch
+from epochline.callbacks.sharding import Sharding
+from epochline.callbacks.walk import PlanError
+from epochline.callbacks.weights_file import Reuse, WeightsImage, WeightsPlan, scratch
 from epochline.layout import Layout
 from epochline.session import Session
+from epochline.shards import INDEX_ENDING, Division, parse_index
 from epochline.statistics import Measurements
+from epochline.template import Sink
 
 __all__ = ["Image", "Serializer"]
 
-_PLANNABLE: Final = (".weights.h5", ".keras")
+_PLANNABLE: Final = (".weights.h5", INDEX_ENDING, ".keras")
+_GIGABYTE: Final = 1024**3  # as Keras counts
 
 
 class Image(Protocol):
@@ -45,8 +50,17 @@ class Image(Protocol):
         """Where the variables lie; None when they cannot be told apart while it is written."""
         ...
 
-    def write(self, sink: Callable[[memoryview], object]) -> Measurements | None:
-        """Gives the bytes to `sink`, in order, once.
+    @property
+    def division(self) -> Division | None:
+        """The shards that it consists of; None when it is one file."""
+        ...
+
+    def write(self, sink: Sink, reuse: Reuse | None = None) -> Measurements | None:
+        """Gives the bytes to `sink`, in order, once; shards one after the other.
+
+        Args:
+            sink: Gets them.
+            reuse: Asked about shards whose bytes may be there already.
 
         Returns:
             Statistics of the variables of `layout`; None without one.
@@ -63,10 +77,10 @@ class Serializer:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._plan: WeightsPlan | None = None
+        self._plans: dict[Sharding | None, WeightsPlan] = {}
         self._no_plan = False
 
-    def image(self, model: keras.Model, name: str) -> Image:
+    def image(self, model: keras.Model, name: str, sharding: Sharding | None = None) -> Image:
         """Returns the Keras file `name` for the present state of `model`.
 
         The image that was made before must have been written.
@@ -74,30 +88,36 @@ class Serializer:
         Args:
             model: A built model.
             name: Its ending says the format: `.weights.h5` (weights, and the optimizer's state when
-                compiled), `.keras` (whole model) or `.h5` (whole model, legacy).
+                compiled), `.weights.json` (the same in several files), `.keras` (whole model) or
+                `.h5` (whole model, legacy).
+            sharding: How it is spread over several files, for `.weights.json`.
 
         Raises:
-            ValueError: If Keras cannot write that model in that format.
+            ValueError: If Keras cannot write that model in that format, or a variable is larger
+                than a file may be.
             OSError: If a file that Keras needs in between cannot be written.
         """
+        sharding = (sharding or Sharding()) if name.endswith(INDEX_ENDING) else None
         if name.endswith(_PLANNABLE) and model.built:
-            planned = self._planned(model)
+            planned = self._planned(model, sharding)
             if planned is not None:
                 whole = name.endswith(".keras")
                 return KerasArchive(archive_members(model), planned) if whole else planned
+        if sharding is not None:
+            return _sharded_by_keras(model, name, sharding)
         return _Made(_in_memory(model, name) or _by_scratch_file(model, name))
 
-    def _planned(self, model: keras.Model) -> WeightsImage | None:
+    def _planned(self, model: keras.Model, sharding: Sharding | None) -> WeightsImage | None:
         if self._no_plan:
             return None
         try:
-            if self._plan is None or not self._plan.fits(model):
-                self._plan = WeightsPlan(model)
+            plan = self._plans.get(sharding)
+            if plan is None or not plan.fits(model):
+                plan = self._new_plan(model, sharding)
             try:
-                return self._plan.image(model)
+                return plan.image(model)
             except PlanError:  # a layer gives other values to its file than at first
-                self._plan = WeightsPlan(model)
-                return self._plan.image(model)
+                return self._new_plan(model, sharding).image(model)
         except (PlanError, OSError) as error:
             self._no_plan = True
             self._session.notice(
@@ -107,16 +127,35 @@ class Serializer:
             )
             return None
 
+    def _new_plan(self, model: keras.Model, sharding: Sharding | None) -> WeightsPlan:
+        before = self._plans.pop(sharding, None)
+        plan = WeightsPlan(model, sharding, before.moving if before else frozenset())
+        self._plans[sharding] = plan
+        self._tell_large(plan.layout, sharding)
+        return plan
+
+    def _tell_large(self, layout: Layout, sharding: Sharding | None) -> None:
+        limit = sharding.max_bytes if sharding is not None else None
+        largest = max(layout.variables, key=lambda item: item.size_bytes, default=None)
+        if largest is not None and limit is not None and largest.size_bytes > limit:
+            self._session.notice(
+                "shard_too_large",
+                f"{largest.label} alone has {largest.size_bytes} bytes, more than the {limit} of "
+                "max_shard_size: its file is larger than that.",
+                "Make max_shard_size larger, so that it says what you get.",
+            )
+
 
 class _Made:
-    """A file that is in memory already."""
+    """A file, or several, that are in memory already."""
 
-    def __init__(self, data: bytes | memoryview) -> None:
+    def __init__(self, data: bytes | memoryview, division: Division | None = None) -> None:
         self._data = memoryview(data)
         self.size_bytes: int | None = self._data.nbytes
         self.layout: Layout | None = None
+        self.division = division
 
-    def write(self, sink: Callable[[memoryview], object]) -> Measurements | None:
+    def write(self, sink: Sink, reuse: Reuse | None = None) -> Measurements | None:
         sink(self._data)
         return None
 
@@ -154,3 +193,14 @@ def _by_scratch_file(model: keras.Model, name: str) -> bytes:
         else:
             model.save(path)
         return path.read_bytes()
+
+
+def _sharded_by_keras(model: keras.Model, name: str, sharding: Sharding) -> _Made:
+    limit = math.inf if sharding.max_bytes is None else sharding.max_bytes / _GIGABYTE
+    with scratch(model) as directory:
+        path = directory / Path(name).name
+        model.save_weights(path, max_shard_size=limit)
+        index = path.read_bytes()
+        shards = [(directory / one.name).read_bytes() for one in parse_index(index, path.name)]
+    division = Division.of_index(index, path.name, [len(shard) for shard in shards])
+    return _Made(b"".join(shards), division)

@@ -1,6 +1,7 @@
 """Which variables go into which file, when a checkpoint is spread over several.
 
-The variables of one layer stay together where they fit into one file. Layers that training does not
+The variables of one layer stay together where they fit into one file, and a variable is never cut
+in two. Layers that training does not
 change may be kept apart, so that their files stay the same from one checkpoint to the next.
 """
 
@@ -37,10 +38,11 @@ def divide(
     Args:
         groups: Groups of variables in the order in which Keras saves them.
         frozen: Which of these go into files of their own.
-        max_bytes: Most bytes of values in one file.
+        max_bytes: Most bytes of values in one file. A variable that has more gets a file of its
+            own.
 
     Raises:
-        ValueError: If a variable is larger than that, or there would be too many files.
+        ValueError: If there would be too many files.
     """
     limit = math.inf if max_bytes is None else max_bytes
     still = _filled((groups[name] for name in groups if name in frozen), limit)
@@ -61,11 +63,6 @@ def _filled(groups: Iterable[Sequence[Variable]], limit: float) -> list[list[Var
         if sum(variable.size_bytes for variable in group) > room:
             room = 0.0
         for variable in group:
-            if variable.size_bytes > limit:
-                raise ValueError(
-                    f"{variable.label} has {variable.size_bytes} bytes, more than the "
-                    f"{limit:.0f} of max_shard_size. Make that larger."
-                )
             if not room or variable.size_bytes > room:
                 shards.append([])
                 room = limit

@@ -31,7 +31,7 @@ _ALIGNMENT: Final = 64
 
 
 class Snapshot:
-    """Values of one moment, each handed out once.
+    """Values of one moment, each handed out once, unless it is to be kept.
 
     Args:
         values: For each variable what `host` turns into an array.
@@ -42,12 +42,18 @@ class Snapshot:
         self._values: list[Any] = list(values)
         self._host = host
 
-    def take(self, index: int) -> memoryview:
+    def take(self, index: int, *, keep: bool = False) -> memoryview:
         """Returns the bytes of a value, and lets go of it: its memory is free once they are used.
 
         In row-major order, and in the byte order of the machine.
+
+        Args:
+            index: Which one.
+            keep: Whether it will be asked for again.
         """
-        value, self._values[index] = self._values[index], None
+        value = self._values[index]
+        if not keep:
+            self._values[index] = None
         # As bytes: Python has no buffer of bfloat16 and the like.
         return np.ascontiguousarray(self._host(value)).reshape(-1).view(np.uint8).data
 

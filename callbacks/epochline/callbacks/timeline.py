@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, cast
 
 import keras
 
+from epochline.archive import MODEL_FILE
 from epochline.callbacks.fit import Fit
 from epochline.callbacks.model_checkpoint import ModelCheckpoint, is_interval
 from epochline.callbacks.part import PartCallback
@@ -20,7 +21,6 @@ from epochline.retention import KeepBest, KeepLast, RetentionPolicy
 __all__ = ["Timeline"]
 
 CHECKPOINTS_DIR: Final = "checkpoints"
-MODEL_FILE: Final = "model.keras"
 _PER_EPOCH: Final = ("epoch", "best")
 _KEEP_LAST: Final = 2
 _KEEP_BEST: Final = 3
@@ -51,6 +51,8 @@ class Timeline(PartCallback):
         background: Whether the training goes on while a checkpoint is written.
         when_busy: What happens to a save while the one before is still being written: `"wait"`
             holds the training, `"skip"` does not save and records that.
+        dedup: Whether layers that are not trained are stored once for all checkpoints; see
+            `ModelCheckpoint`. For fine-tuning with a frozen backbone.
 
     Raises:
         ValueError: If an argument is not of the accepted values; the message lists them.
@@ -83,6 +85,7 @@ class Timeline(PartCallback):
         verbose: int = 0,
         background: bool = True,
         when_busy: Literal["wait", "skip"] = "wait",
+        dedup: bool = False,
     ) -> None:
         super().__init__(log_dir)
         self.monitor = monitor
@@ -91,7 +94,7 @@ class Timeline(PartCallback):
         self.checkpoint: ModelCheckpoint | None = None
         if save is not None:
             self.checkpoint = self._model_checkpoint(
-                keep, verbose=verbose, background=background, when_busy=when_busy
+                keep, verbose=verbose, background=background, when_busy=when_busy, dedup=dedup
             )
             if save not in _PER_EPOCH:
                 self.on_train_batch_end = self.checkpoint.on_train_batch_end

@@ -4,8 +4,8 @@ Where each variable lies in a `.weights.h5` file depends on the model alone, not
 Keras writes the first file of a model itself; from then on a file is that one with other values in
 their places, which needs no HDF5, no walk through the model, and can be done by another thread.
 
-What the places hold is found by walking the model as Keras does, with a store that keeps what it is
-given. That takes two names that are not public, `saving_lib.H5IOStore` and `_save_state`.
+What the places hold is found by walking the model as Keras does (`walk.py`). The weights may also
+be spread over several such files (`sharding.py`), which Keras loads by an index that names them.
 
 Invariant: a `WeightsPlan` exists only for a model whose first file, made both ways at the same
 moment, was the same byte for byte.
@@ -17,29 +17,33 @@ import math
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 import keras
-import numpy as np
 
-from epochline.callbacks.saving_lib import saving_lib_or_none
-from epochline.callbacks.snapshot import Reader, Snapshot, Snapshots, Source, reader
-from epochline.layout import Layout, read_layout
+from epochline.callbacks.sharding import Sharding, divide
+from epochline.callbacks.snapshot import Reader, Snapshot, Snapshots, reader
+from epochline.callbacks.walk import PlanError, Walk
+from epochline.errors import CheckpointFormatError
+from epochline.layout import Layout, Variable, joined, read_layout
+from epochline.shards import Division
 from epochline.statistics import Measurements, Measurer
+from epochline.store.digest import Digester
+from epochline.template import Sink, Template, write_skeleton
 
-__all__ = ["PlanError", "WeightsImage", "WeightsPlan", "scratch"]
+__all__ = ["PlanError", "Reuse", "WeightsImage", "WeightsPlan", "scratch"]
+
+Reuse = Callable[[str], bool]
+"""Digest of a file that comes next to whether it is there already and need not be written."""
 
 _MEMORY_FILE_SYSTEM: Final = "/dev/shm"  # noqa: S108 – only a private directory within is used
 _GATHERED_BYTES: Final = 1 << 18
 _VALUE_BYTES: Final = 4
-
-
-class PlanError(RuntimeError):
-    """A model's files have to be made by Keras itself; the message says why."""
 
 
 class WeightsPlan:
@@ -47,34 +51,67 @@ class WeightsPlan:
 
     Args:
         model: A built model, with its state in it.
+        sharding: How they are spread over several files; None for one file.
+        moving: Groups that change although they are not trained, as far as is known.
 
     Attributes:
-        layout: Where each variable lies.
-        size_bytes: Size of each file.
+        layout: Where each variable lies; when there are several files, in all of them one behind
+            the other.
+        size_bytes: Size of all files together.
+        division: How the variables are spread over the files; None for one file.
+        moving: Groups that have changed although they are not trained.
 
     Raises:
         PlanError: If this model, or this version of Keras, does not allow it.
+        ValueError: If it cannot be spread over files in that way.
         OSError: If there is no room for the first file.
     """
 
-    def __init__(self, model: keras.Model) -> None:
-        walk = _Walk(model)
-        self._key = _key(model)
+    def __init__(
+        self,
+        model: keras.Model,
+        sharding: Sharding | None = None,
+        moving: frozenset[str] = frozenset(),
+    ) -> None:
+        walk = Walk(model)
+        self.moving = moving
+        self._known = moving
+        self._frozen_apart = sharding is not None and sharding.frozen_apart
+        self._key = self._key_of(model)
+        self._digests: dict[str, bytes] = {}
         with scratch(model) as directory:
             path = directory / "first.weights.h5"
             model.save_weights(path)
-            self.layout: Layout = _named(read_layout(path), walk)
-            self.size_bytes = path.stat().st_size
+            whole = _named(read_layout(path), walk)
+            self._groups = walk.groups
+            self._files = (
+                [_File(_template(path), 0, frozen=False)]
+                if sharding is None
+                else _shards(path, whole, walk, sharding, moving)
+            )
+            self.layout = _named(
+                joined((file.template.layout, file.template.size_bytes) for file in self._files),
+                walk,
+            )
             self._datasets = [variable.dataset for variable in self.layout.variables]
-            self._template = self._read_template(path)
             self._snapshots = Snapshots([item.size_bytes for item in self.layout.variables])
             readers = self._readers_of(walk)
-            self._prove(path, self._snapshots.take(readers))
+            self._prove(path, whole, self._snapshots.take(readers))
+        self.size_bytes = sum(file.template.size_bytes for file in self._files)
+        self.division = None if sharding is None else self._division()
         self._readers = readers if walk.fixed else None
 
     def fits(self, model: keras.Model) -> bool:
         """Returns whether `model` still has the variables that the plan was made for."""
-        return self._key == _key(model)
+        return self._key == self._key_of(model) and self.moving == self._known
+
+    def _key_of(self, model: keras.Model) -> tuple[int, ...]:
+        """Changes when the model has other variables, or others of them are trained."""
+        optimizer = getattr(model, "optimizer", None)
+        own = model.variables
+        variables = [*own, *(optimizer.variables if optimizer is not None else ())]
+        trained = [item.trainable for item in own] if self._frozen_apart else ()
+        return (id(model), *map(id, variables), *trained)
 
     def image(self, model: keras.Model) -> WeightsImage:
         """Returns the file for the present state of `model`; the image before must be written.
@@ -82,33 +119,71 @@ class WeightsPlan:
         Raises:
             PlanError: If the model now gives other variables to its file than before.
         """
-        readers = self._readers or self._readers_of(_Walk(model))
+        readers = self._readers or self._readers_of(Walk(model))
         return WeightsImage(self, self._snapshots.take(readers))
 
-    def write(self, snapshot: Snapshot, sink: Callable[[memoryview], object]) -> Measurements:
-        """Gives the bytes of a file to `sink`, in order, and returns what they hold."""
+    def write(self, snapshot: Snapshot, sink: Sink, reuse: Reuse | None = None) -> Measurements:
+        """Gives the bytes of all files to `sink`, in order, and returns what they hold.
+
+        Args:
+            snapshot: The values.
+            sink: Gets the bytes.
+            reuse: Called with the digest of a file of frozen layers that comes next; True when it
+                is there already, and its bytes are not wanted.
+        """
         measurer, gathered = Measurer(), _Gathered(sink)
-        for index, variable in enumerate(self.layout.variables):
-            gathered(memoryview(self._template[index]))
-            measurer.add(snapshot.take(index), variable.dtype, then=gathered)
-        gathered(memoryview(self._template[-1]))
+        for file in self._files:
+            measure = partial(self._measure, snapshot, file.first, measurer)
+            if reuse is not None and file.frozen:
+                gathered.flush()
+                digester = Digester()
+                file.template.write(digester.update, partial(measure, keep=True))
+                if not reuse(digester.digest()):
+                    file.template.write(gathered, partial(_give, snapshot, file.first))
+            else:
+                file.template.write(gathered, measure)
         gathered.flush()
-        return measurer.result()
+        measurements = measurer.result()
+        self._watch_frozen(measurements)
+        return measurements
 
-    def _read_template(self, path: Path) -> list[bytes]:
-        """Returns what is before each variable, and behind the last."""
-        pieces: list[bytes] = []
-        with path.open("rb") as file:
-            end = 0
-            for variable in self.layout.variables:
-                file.seek(end)
-                pieces.append(file.read(variable.offset - end))
-                end = variable.offset + variable.size_bytes
-            file.seek(end)
-            pieces.append(file.read())
-        return pieces
+    def _measure(
+        self,
+        snapshot: Snapshot,
+        first: int,
+        measurer: Measurer,
+        place: int,
+        sink: Sink,
+        *,
+        keep: bool = False,
+    ) -> None:
+        """Measures a variable of a file, and gives its bytes to `sink`."""
+        dtype = self.layout.variables[first + place].dtype
+        measurer.add(snapshot.take(first + place, keep=keep), dtype, then=sink)
 
-    def _readers_of(self, walk: _Walk) -> list[Reader]:
+    def _watch_frozen(self, measurements: Measurements) -> None:
+        """Finds what has changed since the last time although it is not trained."""
+        count = next((file.first for file in self._files if not file.frozen), len(measurements))
+        now = {name: measurements.digest(at) for at, name in enumerate(self._datasets[:count])}
+        changed = [name for name, digest in self._digests.items() if now[name] != digest]
+        self.moving |= {self._groups[name] for name in changed}
+        self._digests = now
+
+    def _division(self) -> Division:
+        places: dict[str, tuple[int, ...]] = {}
+        for place, file in enumerate(self._files):
+            for variable in file.template.layout.variables:
+                group = f"{self._groups[variable.dataset]}/vars"
+                group = group if group.startswith("/") else f"/{group}"
+                places[group] = tuple(dict.fromkeys((*places.get(group, ()), place)))
+        return Division(
+            sizes=tuple(file.template.size_bytes for file in self._files),
+            groups=places,
+            values_bytes=sum(variable.size_bytes for variable in self.layout.variables),
+            shared=frozenset(place for place, file in enumerate(self._files) if file.frozen),
+        )
+
+    def _readers_of(self, walk: Walk) -> list[Reader]:
         if walk.values.keys() != set(self._datasets):
             odd = sorted(walk.values.keys() ^ set(self._datasets))
             msg = f"the file does not hold what the model gave to it (first: {odd[0]})"
@@ -121,17 +196,19 @@ class WeightsPlan:
                 raise PlanError(msg)
         return [reader(walk.values[dataset]) for dataset in self._datasets]
 
-    def _prove(self, path: Path, snapshot: Snapshot) -> None:
+    def _prove(self, path: Path, whole: Layout, snapshot: Snapshot) -> None:
+        by_keras = {variable.dataset: variable for variable in whole.variables}
         with path.open("rb") as file:
-            for index, variable in enumerate(self.layout.variables):
+            for index, dataset in enumerate(self._datasets):
+                variable = by_keras[dataset]
                 file.seek(variable.offset)
                 if snapshot.take(index) != file.read(variable.size_bytes):
-                    msg = f"{variable.dataset} would not be, byte for byte, what Keras writes"
+                    msg = f"{dataset} would not be, byte for byte, what Keras writes"
                     raise PlanError(msg)
 
 
 class WeightsImage:
-    """A weights file of one moment that is still to be put together.
+    """A weights file of one moment, or several, still to be put together.
 
     Args:
         plan: How.
@@ -143,16 +220,71 @@ class WeightsImage:
         self._snapshot = snapshot
         self.size_bytes = plan.size_bytes
         self.layout = plan.layout
+        self.division = plan.division
 
-    def write(self, sink: Callable[[memoryview], object]) -> Measurements:
+    def write(self, sink: Sink, reuse: Reuse | None = None) -> Measurements:
         """Gives the bytes to `sink`, in order, once; returns the statistics of the variables."""
-        return self._plan.write(self._snapshot, sink)
+        return self._plan.write(self._snapshot, sink, reuse)
+
+
+class _File(NamedTuple):
+    """One of the files of a plan.
+
+    Attributes:
+        template: The file without the values.
+        first: Place of its first variable among those of all files.
+        frozen: Whether it holds nothing that is trained.
+    """
+
+    template: Template
+    first: int
+    frozen: bool
+
+
+def _give(snapshot: Snapshot, first: int, place: int, sink: Sink) -> None:
+    sink(snapshot.take(first + place))
+
+
+def _shards(
+    path: Path, whole: Layout, walk: Walk, sharding: Sharding, moving: frozenset[str]
+) -> list[_File]:
+    """Returns the files that a model's weights are spread over.
+
+    Args:
+        path: The weights in one file, as Keras writes it, in a scratch directory.
+        whole: What is in there.
+        walk: The same in the order in which Keras saves it.
+        sharding: How they are to be spread.
+        moving: Groups that do not count as frozen.
+    """
+    by_dataset = {variable.dataset: variable for variable in whole.variables}
+    groups: dict[str, list[Variable]] = {}
+    for dataset, group in walk.groups.items():
+        if dataset in by_dataset:
+            groups.setdefault(group, []).append(by_dataset[dataset])
+    frozen = walk.frozen - moving if sharding.frozen_apart else frozenset()
+    parts, still = divide(groups, frozen, sharding.max_bytes)
+    files: list[_File] = []
+    first = 0
+    for place, part in enumerate(parts):
+        shard = path.with_name(f"shard_{place:05}.weights.h5")
+        write_skeleton(shard, {path: [variable.dataset for variable in part]})
+        files.append(_File(_template(shard), first, frozen=place < still))
+        first += len(part)
+    return files
+
+
+def _template(path: Path) -> Template:
+    try:
+        return Template.read(path)
+    except CheckpointFormatError as error:
+        raise PlanError(str(error).rstrip(".")) from error
 
 
 class _Gathered:
     """Makes few large pieces of many small ones: each costs a system call."""
 
-    def __init__(self, sink: Callable[[memoryview], object]) -> None:
+    def __init__(self, sink: Sink) -> None:
         self._sink = sink
         self._waiting = bytearray()
 
@@ -170,102 +302,7 @@ class _Gathered:
             self._sink(memoryview(waiting))
 
 
-class _Walk:
-    """What a model gives to its weights file.
-
-    Attributes:
-        values: Path in the file to the variable, or the value where that was given.
-        fixed: Whether it would give the same variables every time: only code of Keras chose them.
-    """
-
-    def __init__(self, model: keras.Model) -> None:
-        self.values: dict[str, Source] = {}
-        self.fixed = True
-        self._optimizers = {id(item): item for item in _optimizers(model)}
-        layers = {id(item): item for item in model._flatten_layers()}  # noqa: SLF001 – see above
-        self._owners: Mapping[int, Any] = layers | self._optimizers
-        self._visited = _Visited()
-        saving_lib = saving_lib_or_none()
-        if saving_lib is None:
-            msg = f"Keras {keras.__version__} has moved what it takes to do without it"
-            raise PlanError(msg)
-        try:
-            store = _recording_store(saving_lib.H5IOStore, self)
-            saving_lib._save_state(  # noqa: SLF001 – see above
-                model,
-                weights_store=store,
-                assets_store=None,
-                inner_path="",
-                visited_saveables=self._visited,
-            )
-        except (AttributeError, TypeError) as error:
-            msg = f"Keras {keras.__version__} does it in another way ({error})"
-            raise PlanError(msg) from error
-
-    def add(self, group: str, key: str, value: Any) -> None:
-        """Called by the store for each value that it is given."""
-        owner = self._owners.get(self._visited.current)
-        own_rule = getattr(type(owner), "save_own_variables", None)
-        if own_rule is None or not str(own_rule.__module__).startswith("keras."):
-            self.fixed = False
-        if self._visited.current in self._optimizers and key.isdecimal():
-            # Optimizers hand out copies of their variables, in this order.
-            value = self._optimizers[self._visited.current].variables[int(key)]
-        if not isinstance(value, keras.Variable):
-            self.fixed = False
-            value = np.array(keras.ops.convert_to_numpy(value))
-        self.values[f"{group}/vars/{key}".lstrip("/")] = value
-
-
-class _Visited(set[int]):
-    """The objects that were saved; the last one that was asked for is being saved now."""
-
-    current = 0
-
-    def __contains__(self, key: Any) -> bool:
-        self.current = key
-        return super().__contains__(key)
-
-
-def _recording_store(base: type[Any], walk: _Walk) -> Any:
-    """Returns what Keras takes for a file that is being written."""
-
-    class RecordingStore(base):
-        def __init__(self) -> None:
-            self._group = ""
-            self._keys: dict[str, Any] = {}
-
-        def __bool__(self) -> bool:
-            return True
-
-        def make(self, path: str, metadata: Any = None) -> RecordingStore:
-            self._group, self._keys = path, {}
-            return self
-
-        def __setitem__(self, key: str, value: Any) -> None:
-            self._keys[key] = value
-            walk.add(self._group, key, value)
-
-        def __getitem__(self, key: str) -> Any:
-            return self._keys[key]
-
-        def __delitem__(self, key: str) -> None:
-            msg = "a layer deletes what it has saved"
-            raise PlanError(msg)
-
-        def __contains__(self, key: object) -> bool:
-            return key in self._keys
-
-        def __len__(self) -> int:
-            return len(self._keys)
-
-        def keys(self) -> Any:
-            return self._keys.keys()
-
-    return RecordingStore()
-
-
-def _named(layout: Layout, walk: _Walk) -> Layout:
+def _named(layout: Layout, walk: Walk) -> Layout:
     """Returns `layout` with the names of the Keras variables."""
     return Layout.of(
         replace(item, name=source.path, trainable=bool(source.trainable))
@@ -273,23 +310,6 @@ def _named(layout: Layout, walk: _Walk) -> Layout:
         else item
         for item in layout.variables
     )
-
-
-def _optimizers(model: keras.Model) -> Iterator[Any]:
-    waiting = [getattr(model, "optimizer", None)]
-    while waiting:
-        optimizer = waiting.pop()
-        if optimizer is not None:
-            yield optimizer
-            waiting += [getattr(optimizer, "inner_optimizer", None)]
-            waiting += getattr(optimizer, "optimizers", None) or []
-
-
-def _key(model: keras.Model) -> tuple[int, ...]:
-    """Changes when the model has other variables than before."""
-    optimizer = getattr(model, "optimizer", None)
-    variables = [*model.variables, *(optimizer.variables if optimizer is not None else ())]
-    return (id(model), *map(id, variables))
 
 
 @contextmanager

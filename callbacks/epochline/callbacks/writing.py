@@ -16,13 +16,20 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from epochline.callbacks.catalog import Catalog, Kept
 from epochline.callbacks.keras_archive import write_model_file
 from epochline.callbacks.serialize import Image
-from epochline.events import CheckpointFailed, CheckpointPruned, CheckpointSaved, Event, Health
+from epochline.events import (
+    CheckpointFailed,
+    CheckpointPruned,
+    CheckpointSaved,
+    Event,
+    FilePart,
+    Health,
+)
 from epochline.health import Weights, examine
 from epochline.layout import Layout
 from epochline.pruning import Problem
@@ -30,6 +37,8 @@ from epochline.retention import ModeOf, RetentionPolicy
 from epochline.session import Position, Session
 from epochline.statistics import Measurements
 from epochline.store import PendingFile
+from epochline.store.dedup import ClonedFile, Dedup, Originals
+from epochline.store.parts import PendingParts
 
 __all__ = ["ModelFile", "Order", "Pruning", "Then", "Writer", "kept"]
 
@@ -76,6 +85,7 @@ class Order:
         pruning: What is done with older checkpoints then.
         then: Called at the end.
         model_file: Written as well, unless it is there.
+        dedup: How bytes that were written before may be stored once.
     """
 
     image: Image
@@ -86,6 +96,7 @@ class Order:
     pruning: Pruning | None
     then: Then | None
     model_file: ModelFile | None
+    dedup: Dedup = Dedup.NONE
 
 
 class Writer:
@@ -100,6 +111,7 @@ class Writer:
         self.catalog = catalog
         self._session = session
         self._healthy: Weights | None = None
+        self._originals = Originals()
         self._described: set[str] = set()
 
     def carry_out(self, order: Order) -> bool:
@@ -116,7 +128,10 @@ class Writer:
             if order.pruning is not None:
                 self._tell(
                     self.catalog.prune(
-                        *order.pruning, record=self._session.record, sync=self._session.sync
+                        *order.pruning,
+                        folder=PurePosixPath(saved.path).parent,
+                        record=self._session.record,
+                        sync=self._session.sync,
                     )
                 )
             if order.then is not None:
@@ -152,10 +167,9 @@ class Writer:
     def _write(self, order: Order) -> tuple[CheckpointSaved, Measurements | None]:
         image, saved = order.image, order.saved
         self.catalog.trash.make_room(image.size_bytes or 0)
-        with PendingFile(
-            order.path, replace=order.overwrite, size_bytes=image.size_bytes
-        ) as pending:
-            measured = image.write(pending.write)
+        with self._pending(order) as pending:
+            reuse = pending.reuse if isinstance(pending, PendingParts) else None
+            measured = image.write(pending.write, reuse)
             if measured is not None and image.layout is not None:
                 report = examine(_weights(image.layout, measured, order.at), self._healthy)
                 saved = replace(saved, health=report.health, health_detail=report.detail)
@@ -164,19 +178,64 @@ class Writer:
             if before is not None and before.healthy and saved.health is not Health.HEALTHY:
                 name = _set_aside(name, order.at)
                 saved = replace(saved, path=self._session.relative(order.path.with_name(name)))
-            # Said before the name changes hands: were we killed in between, the list would else
-            # show the old checkpoint with the new one's weights.
+            # Said before the name changes hands: were we killed in between, or the power lost, the
+            # list would else show the old checkpoint with the new one's weights.
             replaced = self.replaced(saved)
             if replaced:
                 self._session.record(*replaced, at=order.at)
+                self._session.sync()
             written = pending.publish(name)
         saved = replace(
             saved,
             size_bytes=written.size_bytes,
             digest=written.digest,
             save_seconds=written.seconds,
+            parts=self._parts(pending),
         )
         return saved, measured
+
+    def _pending(self, order: Order) -> PendingFile | PendingParts:
+        size_bytes = order.image.size_bytes
+        if order.image.division is not None:
+            return PendingParts(order.path, order.image.division, self._original)
+        if order.dedup is Dedup.CLONES and size_bytes is not None:
+            alike = (one for one in self.catalog.newest_first() if one.size_bytes == size_bytes)
+            for item in alike:
+                original = self._session.run_dir / item.path
+                try:
+                    return ClonedFile(
+                        order.path, original, replace=order.overwrite, size_bytes=size_bytes
+                    )
+                except OSError:  # it has gone, say: then the file is written whole
+                    break
+        return PendingFile(order.path, replace=order.overwrite, size_bytes=size_bytes)
+
+    def _original(self, size_bytes: int, digest: str) -> Path | None:
+        """Returns a shard that has these bytes, of the newest checkpoint that has one."""
+        candidates = (
+            self._session.run_dir / part.path
+            for item in self.catalog.newest_first()
+            for part in item.parts
+            if part.shared and part.digest == digest
+        )
+        return self._originals.find(candidates, size_bytes=size_bytes, digest=digest)
+
+    def _parts(self, written: PendingFile | PendingParts) -> tuple[FilePart, ...]:
+        if isinstance(written, PendingFile):
+            return ()
+        parts = tuple(
+            FilePart(
+                path=self._session.relative(file.path),
+                size_bytes=file.size_bytes,
+                digest=file.digest,
+                shared=shared,
+            )
+            for file, shared in written.parts
+        )
+        for file, shared in written.parts:
+            if shared:
+                self._originals.add(file.path, size_bytes=file.size_bytes, digest=file.digest)
+        return parts
 
     def _record(self, order: Order, saved: CheckpointSaved, measured: Measurements | None) -> None:
         events: list[Event] = [saved]

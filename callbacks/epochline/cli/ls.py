@@ -78,7 +78,7 @@ def _best(run: Run) -> Checkpoint | None:
 
 def _blocks(name: str, run: Run, *, everything: bool) -> list[Text | Table]:
     timeline = run.timeline
-    facts = [f"{len({row.epoch for row in timeline.epochs})} epochs"]
+    facts = [f"{timeline.epoch_count} epochs"]
     if run.monitor:
         facts.append(f"monitor {run.monitor} ({timeline.mode(run.monitor)})")
     facts.append(ago(timeline.last_wall_time))
@@ -119,7 +119,8 @@ def _table(run: Run, shown: list[Checkpoint]) -> Table:
 
 
 def _metrics(run: Run) -> list[str]:
-    names = [name for name in run.metric_names if not name.startswith("learning_rate")]
+    names = list(dict.fromkeys(name for item in run.checkpoints for name in item.metrics))
+    names = [name for name in names if not name.startswith("learning_rate")]
     # What the checkpoints are ranked by first, then what was not trained on.
     names.sort(key=lambda name: (name != run.monitor, not name.startswith("val_")))
     return names

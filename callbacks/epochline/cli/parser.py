@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import argparse
 
-from epochline.cli import demo, diff, history, ls, pin, plot, prune, restore, show, verify, why
+from epochline.cli import (
+    demo,
+    diff,
+    history,
+    ls,
+    pin,
+    plot,
+    prune,
+    restore,
+    resume_proof,
+    show,
+    verify,
+    why,
+)
 from epochline.cli.command import Command
 
 __all__ = ["COMMANDS", "build_parser"]
@@ -21,11 +34,12 @@ COMMANDS: tuple[Command, ...] = (
     restore,
     pin,
     prune,
+    resume_proof,
 )
 
 _DESCRIPTION = """\
 Which checkpoint, why, and back to it. Reads what Epochline recorded of Keras trainings; none of the
-commands but demo needs Keras. Epochs are those that Keras prints, from 1."""
+commands but demo and resume-proof needs Keras. Epochs are those that Keras prints, from 1."""
 _EPILOG = "Exit status: 0 done, 1 an error told on standard error, 2 wrong usage."
 
 

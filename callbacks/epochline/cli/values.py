@@ -37,7 +37,7 @@ def run_value(name: str, run: Run) -> dict[str, Any]:
         "path": str(run.path),
         "state": str(run.state),
         "last_wall_time": timeline.last_wall_time,
-        "epochs": len({row.epoch for row in timeline.epochs}),
+        "epochs": timeline.epoch_count,
         "sessions": len(timeline.sessions),
         "monitor": timeline.monitor,
         "mode": timeline.mode(timeline.monitor) if timeline.monitor else None,

@@ -36,7 +36,7 @@ from epochline.restore.tensors import (
     shape_differences,
 )
 from epochline.sentences import rate
-from epochline.store import export_verified
+from epochline.store import export_sharded, export_verified, records_of
 from epochline.timeline import CheckpointEntry, Status
 
 __all__ = ["RestoreResult", "restore_into"]
@@ -95,7 +95,10 @@ def restore_into(
     with tempfile.TemporaryDirectory(prefix="epochline-restore-") as private:
         # The name stays: Keras tells formats apart by its ending.
         copy = Path(private, file.name)
-        export_verified(file, copy, size_bytes=entry.size_bytes, digest=entry.digest)
+        if entry.parts:
+            export_sharded(records_of(file, entry.stored), copy)
+        else:
+            export_verified(file, copy, size_bytes=entry.size_bytes, digest=entry.digest)
         return _restore(model, entry, file, copy, optimizer=optimizer)
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,12 +40,26 @@ class Snapshot:
     """What a training was at one moment.
 
     Attributes:
+        training: Name of the run directory, and how many trainings had ended in it before.
         epoch: Zero-based epoch that has ended; `END` behind the last hook of the training.
         values: Name of each thing, and its digest or its value.
+        wall_time: When, in seconds since the Unix epoch.
     """
 
+    training: str
     epoch: int
     values: Mapping[str, str]
+    wall_time: float = field(default_factory=time.time)
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """Which training, and which moment of it."""
+        return self.training, self.epoch
+
+    @property
+    def words(self) -> str:
+        """Where this is, in words."""
+        return "the end" if self.epoch == END else f"epoch {self.epoch + 1}"
 
 
 def moved(log_dir: str) -> str:
@@ -52,12 +67,13 @@ def moved(log_dir: str) -> str:
     directory = os.environ.get(DIRECTORY_VARIABLE)
     if not directory:
         return log_dir
-    return str(Path(directory, *Path(log_dir).parts[Path(log_dir).is_absolute() :]))
+    path = Path(log_dir)
+    return str(Path(directory, *(part for part in path.parts if part not in {path.anchor, ".."})))
 
 
 def append_snapshot(path: Path, snapshot: Snapshot) -> None:
-    """Appends a snapshot to the file of one training."""
-    line = json.dumps({"epoch": snapshot.epoch, "values": dict(snapshot.values)}) + "\n"
+    """Appends a snapshot to the file of one training; what was appended survives a kill."""
+    line = json.dumps(asdict(snapshot)) + "\n"
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         os.write(descriptor, line.encode())
@@ -74,7 +90,7 @@ def read_snapshots(path: Path) -> list[Snapshot]:
     whole: Iterable[Mapping[str, Any]] = (
         json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")
     )
-    return [Snapshot(epoch=line["epoch"], values=line["values"]) for line in whole]
+    return [Snapshot(**line) for line in whole]
 
 
 def first_difference(reference: Sequence[Snapshot], other: Sequence[Snapshot]) -> str | None:
@@ -82,21 +98,19 @@ def first_difference(reference: Sequence[Snapshot], other: Sequence[Snapshot]) -
 
     Args:
         reference: Of the training that was never interrupted.
-        other: Of the other one, which may have done epochs twice.
+        other: Of the other one, which may have done epochs twice: each time must be the same.
     """
-    expected = {item.epoch: item for item in reference}
+    expected = {item.place: item for item in reference}
     for item in other:
-        where = "At the end" if item.epoch == END else f"After epoch {item.epoch + 1}"
-        if item.epoch not in expected:
-            return f"{where}: the uninterrupted training did not get there."
-        values = expected[item.epoch].values
+        if item.place not in expected:
+            return f"The uninterrupted training did not get to {item.words} of {item.training}."
+        values = expected[item.place].values
         for name in dict.fromkeys([*values, *item.values]):
             ours, theirs = values.get(name, "missing"), item.values.get(name, "missing")
             if ours != theirs:
-                return f"{where}, {name} is {theirs}; uninterrupted, it is {ours}."
-    missing = set(expected) - {item.epoch for item in other}
-    if missing:
-        epoch = min(missing)
-        where = "the end" if epoch == END else f"epoch {epoch + 1}"
-        return f"The interrupted training did not get to {where}."
+                return f"At {item.words}, {name} is {theirs}; uninterrupted, it is {ours}."
+    reached = {item.place for item in other}
+    for item in reference:
+        if item.place not in reached:
+            return f"The continued training did not get to {item.words} of {item.training}."
     return None

@@ -1,8 +1,8 @@
 """Fingerprints of the tensors in a weights file and in a model, to see what a restore really did.
 
-It reads plain Keras files (`.weights.h5`, `.keras`, legacy `.h5`) with h5py; of Keras's layout it
-knows one name only, the group of the optimizer. It must be given a private, verified copy: HDF5
-locks what it opens, and damaged files can crash it.
+It reads plain Keras files (`.weights.h5`, `.weights.json` and its shards, `.keras`, legacy `.h5`)
+with h5py; of Keras's layout it knows one name only, the group of the optimizer. It must be given a
+private, verified copy: HDF5 locks what it opens, and damaged files can crash it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from epochline.layout import read_shards
+from epochline.shards import INDEX_ENDING
 from epochline.store import digest_bytes
 
 if TYPE_CHECKING:
@@ -47,6 +49,11 @@ def read_fingerprints(path: Path) -> dict[str, Fingerprint]:
     """
     import h5py
 
+    if path.name.endswith(INDEX_ENDING):
+        found: dict[str, Fingerprint] = {}
+        for shard, _ in read_shards(path):
+            found |= read_fingerprints(shard)
+        return found
     source: Path | io.BytesIO = path
     if path.suffix == ".keras":
         with zipfile.ZipFile(path) as archive:

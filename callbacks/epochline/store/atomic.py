@@ -32,7 +32,7 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,7 +141,7 @@ class PendingFile:
             make_directories(self.path.parent)
             if not replace and os.path.lexists(self.path):  # tell it before gigabytes are written
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(self.path))
-            self._temporary, self._descriptor = _create_temporary(self.path)
+            self._temporary, self._descriptor = _create_temporary(self.path, self._create)
         try:
             self._reserve()
         except BaseException as error:
@@ -163,8 +163,13 @@ class PendingFile:
             block = view[start : start + BLOCK_BYTES]
             self._digester.update(block)
             with self._explained():
-                _write_all(self._descriptor, block)
+                self._write_block(block)
             self.size_bytes += len(block)
+
+    def sync(self) -> None:
+        """Make what was written so far survive a power loss, under the temporary name."""
+        with self._explained():
+            os.fsync(self._descriptor)
 
     def publish(self, name: str | None = None) -> WrittenFile:
         """Make the file durable and give it its name.
@@ -218,6 +223,13 @@ class PendingFile:
         else:
             size = f"{human_bytes(self._promised_bytes)} needed"
         return explained("save this file", self.path, size=size)
+
+    def _create(self, temporary: Path) -> int:
+        """Make the temporary file and return its descriptor."""
+        return os.open(temporary, CREATE_FLAGS, 0o666)
+
+    def _write_block(self, block: memoryview) -> None:
+        _write_all(self._descriptor, block)
 
     def _reserve(self) -> None:
         if not self._promised_bytes or not hasattr(os, "posix_fallocate"):
@@ -299,10 +311,10 @@ def temporary_name(name: str) -> str:
     return f".tmp-{os.getpid()}-{os.urandom(8).hex()}-{tail}"
 
 
-def _create_temporary(target: Path) -> tuple[Path, int]:
+def _create_temporary(target: Path, create: Callable[[Path], int]) -> tuple[Path, int]:
     while True:
         temporary = target.with_name(temporary_name(target.name))
-        descriptor = os.open(temporary, CREATE_FLAGS, 0o666)
+        descriptor = create(temporary)
         try:
             if try_flock(descriptor, exclusive=False) is not Flock.BUSY:
                 temporary.lstat()

@@ -6,8 +6,11 @@ gone. That is exact where a process id is
 not: ids are reused, and another container or host has its own. Where the file system has no such
 locks, a file is a leftover when it was not written to for a day, since no write pauses that long.
 
+The shards of a sharded checkpoint get their names before its index does, so an unfinished index
+says which of them belong to no checkpoint (`parts.py`); they go with it.
+
 Invariant: the file of a living writer is never removed, and nothing that is not named as
-`atomic.py` names its temporary files.
+`atomic.py` names its temporary files, or by such a file.
 """
 
 from __future__ import annotations
@@ -18,8 +21,10 @@ import stat
 import time
 from typing import TYPE_CHECKING
 
+from epochline.shards import INDEX_ENDING
 from epochline.store.files import UPDATE_FLAGS, explained
 from epochline.store.flock import Flock, try_flock
+from epochline.store.parts import remove_orphans
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,6 +66,8 @@ def _remove_if_abandoned(path: Path) -> bool:
             abandoned = locked is Flock.HELD or (locked is Flock.UNSUPPORTED and old)
             if not abandoned or not path.exists():
                 return False
+            if path.name.endswith(INDEX_ENDING):
+                remove_orphans(path)
             if os.name != "nt":
                 path.unlink()  # still under the lock
         finally:

@@ -20,6 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from epochline.shards import INDEX_ENDING, shard_name
 from epochline.store.atomic import WrittenFile, write_atomic
 from epochline.store.digest import digest_stream
 from epochline.store.files import (
@@ -98,7 +99,7 @@ class CheckpointStore:
         names = itertools.chain(
             [f"{stem}{suffix}"], (f"{stem}-{number}{suffix}" for number in itertools.count(2))
         )
-        return next(path for name in names if not os.path.lexists(path := self.root / name))
+        return next(path for name in names if not _taken(path := self.root / name))
 
     def delete(
         self,
@@ -149,6 +150,14 @@ class CheckpointStore:
     def remove_leftovers(self) -> tuple[Path, ...]:
         """Remove what killed writers left in `root`; to be called when a run starts."""
         return remove_leftovers(self.root)
+
+
+def _taken(path: Path) -> bool:
+    if path.name.endswith(INDEX_ENDING) and os.path.lexists(
+        path.with_name(shard_name(path.name, 0))
+    ):
+        return True
+    return os.path.lexists(path)
 
 
 def _move(path: Path, target: Path) -> bool:

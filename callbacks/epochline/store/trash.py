@@ -25,8 +25,9 @@ from typing import Final
 from epochline.errors import CheckpointCorruptError, CheckpointMissingError
 from epochline.store.atomic import NO_HARD_LINKS
 from epochline.store.copy import export_verified
+from epochline.store.digest import digest_file
 from epochline.store.files import explained, make_directories, sync_directory
-from epochline.store.verify import FileState, verify
+from epochline.store.verify import verify
 
 __all__ = ["Trash", "Trashed"]
 
@@ -98,14 +99,14 @@ class Trash:
                 return  # an attempt before this one came that far
             with explained("put this file back", path):
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
-        found = verify(source, size_bytes=size_bytes, digest=digest)
-        if found.state is FileState.MISSING:
+        try:
+            found = digest_file(source)
+        except (FileNotFoundError, NotADirectoryError) as error:
             raise CheckpointMissingError(
                 str(source), f"{path.name} is not in the trash any more: it was emptied."
-            )
-        if not found:
-            said = found.found_digest or f"{found.found_size_bytes} bytes"
-            raise CheckpointCorruptError(str(source), digest, said)
+            ) from error
+        if (found.size_bytes, found.digest) != (size_bytes, digest):
+            raise CheckpointCorruptError(str(source), digest, found.digest)
         with explained("put this file back", path):
             make_directories(path.parent)
             try:

@@ -9,16 +9,34 @@ from __future__ import annotations
 import enum
 import io
 import os
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from pathlib import PurePath
+from typing import TYPE_CHECKING, NamedTuple
 
 from epochline.store.digest import Progress, check_known, digest_stream
 from epochline.store.files import NOT_A_FILE, open_regular
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["FileState", "VerifyResult", "verify"]
+    from epochline.events import FilePart
+
+__all__ = ["FileRecord", "FileState", "VerifyResult", "records_of", "verify", "verify_all"]
+
+
+class FileRecord(NamedTuple):
+    """What was recorded of a file.
+
+    Attributes:
+        path: Where it is.
+        size_bytes: Its size.
+        digest: Its digest.
+    """
+
+    path: Path
+    size_bytes: int
+    digest: str
 
 
 class FileState(enum.Enum):
@@ -108,6 +126,57 @@ def verify(
         found_size_bytes=size,
         found_digest=found,
     )
+
+
+def records_of(file: Path, stored: Sequence[FilePart]) -> list[FileRecord]:
+    """Return the records of all files of a checkpoint: its own, then its shards, which lie beside.
+
+    Args:
+        file: The file that it is known by.
+        stored: What was recorded of all of them, in that order; of the shards only names count.
+    """
+    return [
+        FileRecord(file.with_name(PurePath(one.path).name), one.size_bytes, one.digest)
+        for one in stored
+    ]
+
+
+def verify_all(
+    files: Sequence[FileRecord], *, beneath: Path | None = None, progress: Progress | None = None
+) -> VerifyResult:
+    """Read all files of a checkpoint and compare them with their records.
+
+    Args:
+        files: The file that the checkpoint is known by, then the others that belong to it.
+        beneath: As for `verify`.
+        progress: Called with the bytes done after each block.
+
+    Returns:
+        The outcome for the first file that is not what was saved; when all are, one for the
+        checkpoint, with the bytes of all of them.
+    """
+    done = 0
+
+    def advance(count: int) -> None:
+        if progress is not None:
+            progress(done + count)
+
+    first: VerifyResult | None = None
+    for file in files:
+        result = verify(
+            file.path,
+            size_bytes=file.size_bytes,
+            digest=file.digest,
+            beneath=beneath,
+            progress=advance,
+        )
+        if not result or len(files) == 1:
+            return result
+        first = first or result
+        done += file.size_bytes
+    assert first is not None  # noqa: S101 – a checkpoint has a file
+    message = f"{first.path.name} is intact: all {done:,} bytes of its {len(files)} files match."
+    return replace(first, message=message, expected_size_bytes=done, found_size_bytes=done)
 
 
 def _unread(error: OSError) -> tuple[FileState, str]:

@@ -4,8 +4,12 @@
  * Must not transform: a decoder returns the value it was given. Unknown fields pass.
  */
 import {
+  BASES,
+  type Change,
+  type ChangeColumns,
   type CheckpointDetail,
   DIRECTIONS,
+  type Diff,
   END_REASONS,
   ERROR_CODES,
   type ErrorAnswer,
@@ -232,6 +236,60 @@ const checkpoint: Decoder<CheckpointDetail> = object({
   verify: nullable(object({ ok: flag, message: text })),
 });
 
+const change = object<Change>({
+  relative_change: num,
+  relative_at_least: num,
+  cosine: num,
+  max_abs: num,
+  norm_a: num,
+  norm_b: num,
+});
+
+const changes: { [K in keyof ChangeColumns]: Decoder<ChangeColumns[K]> } = {
+  relative_change: list(num),
+  relative_at_least: list(num),
+  cosine: list(num),
+  max_abs: list(num),
+  norm_a: list(num),
+  norm_b: list(num),
+};
+
+const diff: Decoder<Diff> = object({
+  run: text,
+  a: text,
+  b: text,
+  sentence: text,
+  notes: list(text),
+  weights: change,
+  layers: columns<Diff['layers']>(
+    object({
+      ...changes,
+      layer: list(text),
+      variables: list(count),
+      unchanged: list(count),
+      of_optimizer: list(flag),
+    }),
+  ),
+  variables: columns<Diff['variables']>(
+    object({
+      ...changes,
+      name: list(text),
+      layer: list(text),
+      dtype: list(text),
+      shape: list(list(count)),
+      of_optimizer: list(flag),
+      basis: list(oneOf(BASES)),
+      equal: list(nullable(flag)),
+      mean_a: list(num),
+      mean_b: list(num),
+      not_finite: list(count),
+      note: list(text),
+    }),
+  ),
+  only_in_a: list(text),
+  only_in_b: list(text),
+});
+
 const scalarTags: Decoder<ScalarTags> = object({ run: text, tags: list(text) });
 
 const scalars: Decoder<Scalars> = columns(
@@ -257,6 +315,7 @@ export const decode = {
   runs,
   timeline,
   checkpoint,
+  diff,
   scalarTags,
   scalars,
   restore,

@@ -192,6 +192,58 @@ export interface CheckpointDetail {
   verify: { ok: boolean; message: string } | null;
 }
 
+export const BASES = ['digests', 'bytes', 'statistics', 'nothing'] as const;
+export type Basis = (typeof BASES)[number];
+
+/** How far a and b are apart. */
+export interface Change {
+  /** |b - a| / |a|; null when only statistics are left. */
+  relative_change: Num;
+  /** What it is at least. */
+  relative_at_least: Num;
+  cosine: Num;
+  max_abs: Num;
+  norm_a: Num;
+  norm_b: Num;
+}
+
+export type ChangeColumns = { [K in keyof Change]: Num[] };
+
+export interface LayerChanges extends ChangeColumns {
+  layer: string[];
+  variables: number[];
+  unchanged: number[];
+  of_optimizer: boolean[];
+}
+
+export interface VariableChanges extends ChangeColumns {
+  name: string[];
+  layer: string[];
+  dtype: string[];
+  shape: number[][];
+  of_optimizer: boolean[];
+  basis: Basis[];
+  equal: (boolean | null)[];
+  mean_a: Num[];
+  mean_b: Num[];
+  not_finite: number[];
+  note: string[];
+}
+
+export interface Diff {
+  run: string;
+  a: string;
+  b: string;
+  sentence: string;
+  notes: string[];
+  /** All weights of the model as one vector, without the optimizer. */
+  weights: Change;
+  layers: LayerChanges;
+  variables: VariableChanges;
+  only_in_a: string[];
+  only_in_b: string[];
+}
+
 export interface ScalarTags {
   run: string;
   tags: string[];

@@ -88,7 +88,7 @@ class Continuation:
         self._states = ResumeStates(fit.run_dir)
         self._number = _ended.get(fit.run_dir.absolute(), 0)
         self._environment = describe_environment()
-        self._proof = ProofLog.from_environment()
+        self._proof = ProofLog.wanted(fit.run_dir, self._number)
         loop, iterator = find_loop()
         self._position = Position(iterator)
         self._preemption = Preemption(options.signals, loop)

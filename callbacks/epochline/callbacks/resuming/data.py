@@ -144,7 +144,7 @@ class Position:
             return ["The data of this training cannot be seen from here."]
         told = []
         if self.kind is Kind.GENERATOR:
-            told.append("A Python generator cannot be taken back to where it was.")
+            told.append("A Python generator is read anew; it may yield other batches.")
         if self.kind is Kind.UNKNOWN:
             told.append(f"{type(self._adapter).__name__} is no data source that is known.")
         if self._shuffles_unseeded():
@@ -159,7 +159,7 @@ class Position:
         if self._source is not None and self._source.lost():
             told.append(f"The dataset has changed {', '.join(self._source.lost())} meanwhile.")
         within = self._iterator.steps_per_epoch and self._iterator._steps_seen  # noqa: SLF001
-        if within and self.kind is not Kind.TF_DATA:
+        if within and self.kind not in {Kind.TF_DATA, Kind.GENERATOR}:
             told.append("steps_per_epoch ends an epoch in the middle of the data.")
         return told
 

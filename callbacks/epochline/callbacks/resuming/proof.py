@@ -24,16 +24,19 @@ class ProofLog:
 
     Args:
         path: The file.
+        training: Name of the training.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, training: str) -> None:
         self._path = path
+        self._training = training
 
     @classmethod
-    def from_environment(cls) -> Self | None:
-        """Returns the log that a running proof wants, None when there is none."""
+    def wanted(cls, run_dir: Path, number: int) -> Self | None:
+        """Returns the log that a running proof wants of this training, None when none runs."""
         path = os.environ.get(LOG_VARIABLE)
-        return cls(Path(path)) if path else None
+        name = run_dir.name if not number else f"{run_dir.name}, training {number + 1}"
+        return cls(Path(path), name) if path else None
 
     def epoch_ended(
         self,
@@ -51,7 +54,8 @@ class ProofLog:
         self._append(END, _values(model, callbacks))
 
     def _append(self, epoch: int, values: Mapping[str, str]) -> None:
-        append_snapshot(self._path, Snapshot(epoch=epoch, values=values))
+        snapshot = Snapshot(training=self._training, epoch=epoch, values=values)
+        append_snapshot(self._path, snapshot)
 
 
 def _values(model: keras.Model, callbacks: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -64,7 +68,7 @@ def _values(model: keras.Model, callbacks: Sequence[Mapping[str, Any]]) -> dict[
     for index, entry in enumerate(callbacks):
         state = entry["state"].get("attributes", entry["state"])
         name = entry["class"].rpartition(".")[2]
-        values |= {f"{name}.{key} (callback {index})": _shown(state[key]) for key in state}
+        values |= {f"{name}.{key} (callback {index + 1})": _shown(state[key]) for key in state}
     for name, state in capture_random().items():
         values[f"random state of {name}"] = _digest(state)
     return values

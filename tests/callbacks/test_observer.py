@@ -1,0 +1,300 @@
+"""What happens between batches has exactly one cause, and costs nothing where nobody asks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import pytest
+
+from epochline.callbacks import LearningRateRecorder, Timeline
+from epochline.callbacks.observer import Observer
+from epochline.events import Topic
+from epochline.timeline import DecisionEntry
+from tests.callbacks.training import FEATURES, TARGETS, new_model, timeline_of, train
+
+
+def changes(run_dir: Path) -> list[DecisionEntry]:
+    """Decisions about the learning rate."""
+    return [d for d in timeline_of(run_dir).decisions if d.topic is Topic.LEARNING_RATE]
+
+
+class SetsRate(keras.callbacks.Callback):
+    """Sets the learning rate in some batches, at the beginning or at the end of them.
+
+    Args:
+        rates: Epoch and batch to learning rate.
+        hook: In which hook.
+    """
+
+    def __init__(
+        self, rates: dict[tuple[int, int], float], hook: str = "on_train_batch_end"
+    ) -> None:
+        super().__init__()
+        self.rates = rates
+        self.epoch = 0
+        setattr(self, hook, self.act)
+
+    def on_epoch_begin(self, epoch: int, logs: object = None) -> None:
+        """Called by Keras."""
+        self.epoch = epoch
+
+    def act(self, batch: int, logs: object = None) -> None:
+        """Called by Keras."""
+        rate = self.rates.get((self.epoch, batch))
+        if rate is not None:
+            self.model.optimizer.learning_rate = rate
+
+
+class Subclass(keras.callbacks.TerminateOnNaN):
+    """A stock callback with something added."""
+
+    def on_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Called by Keras."""
+        super().on_batch_end(batch, logs)
+        if batch == 2:
+            self.model.optimizer.learning_rate = 0.5
+
+
+def test_each_change_between_batches_has_its_cause(model: keras.Model, run_dir: Path) -> None:
+    """Of several callbacks with batch hooks, the one that did it is named, with batch and step."""
+    before = int(model.optimizer.iterations.numpy())
+
+    def lower(batch: int, logs: object = None) -> None:
+        if batch == 1:
+            model.optimizer.learning_rate = 0.25
+
+    train(
+        model,
+        keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: None),
+        SetsRate({(0, 0): 0.125}, "on_train_batch_begin"),
+        keras.callbacks.LambdaCallback(on_train_batch_end=lower),
+        Subclass(),
+        keras.callbacks.TerminateOnNaN(),
+        LearningRateRecorder(run_dir),
+        epochs=1,
+    )
+    assert [
+        (d.callback, d.position, d.lr_before, d.lr_after, d.batch, d.step - before, d.detail)
+        for d in changes(run_dir)
+    ] == [
+        ("SetsRate", 1, pytest.approx(1e-3), 0.125, 0, 0, "It was batch 1 of the epoch."),
+        ("LambdaCallback", 2, 0.125, 0.25, 2, 2, "It was batch 2 of the epoch."),
+        ("Subclass", 3, 0.25, 0.5, 3, 3, "It was batch 3 of the epoch."),
+    ]
+
+
+@pytest.mark.parametrize("hook", ["on_test_begin", "on_test_batch_end", "on_test_end"])
+def test_change_during_the_validation_has_its_cause(
+    model: keras.Model, run_dir: Path, hook: str
+) -> None:
+    """Hooks of the validation are watched, too, where somebody acts in them."""
+
+    def lower(*_: object, **__: object) -> None:
+        model.optimizer.learning_rate = 0.25
+
+    train(
+        model,
+        keras.callbacks.LambdaCallback(**{hook: lambda *_, **__: None}),
+        keras.callbacks.LambdaCallback(**{hook: lower}),
+        LearningRateRecorder(run_dir),
+        epochs=1,
+        validation_data=(FEATURES, TARGETS),
+    )
+    (change,) = changes(run_dir)
+    assert (change.callback, change.position, change.batch) == ("LambdaCallback", 1, 3)
+
+
+def test_warm_up_is_summed_up(model: keras.Model, run_dir: Path) -> None:
+    """A rate that is set in each batch is told when it begins, and then once an epoch."""
+    rates = {
+        (epoch, batch): 0.01 * (3 * epoch + batch + 1) for epoch in range(3) for batch in (0, 1, 2)
+    }
+    train(model, SetsRate(rates), LearningRateRecorder(run_dir), epochs=5)
+    assert [(d.epoch, d.batch, d.sentence) for d in changes(run_dir)] == [
+        (0, 1, "SetsRate: learning rate 1e-3 → 0.01. It was batch 1 of the epoch."),
+        (
+            0,
+            3,
+            (
+                "SetsRate: learning rate 0.01 → 0.03. Set in 2 batches, the last of them batch 3 of "
+                "the epoch."
+            ),
+        ),
+        (
+            1,
+            6,
+            (
+                "SetsRate: learning rate 0.03 → 0.06. Set in 3 batches, the last of them batch 3 of "
+                "the epoch."
+            ),
+        ),
+        (
+            2,
+            9,
+            (
+                "SetsRate: learning rate 0.06 → 0.09. Set in 3 batches, the last of them batch 3 of "
+                "the epoch."
+            ),
+        ),
+    ]
+
+
+def test_drift_that_has_ended_is_told_where_it_happens_again(
+    model: keras.Model, run_dir: Path
+) -> None:
+    """After an epoch without a change, the next one stands at its batch again."""
+    rates = {(0, 0): 0.1, (0, 1): 0.2, (2, 1): 0.3}
+    train(model, SetsRate(rates), LearningRateRecorder(run_dir), epochs=3)
+    assert [(d.epoch, d.batch, d.lr_after) for d in changes(run_dir)] == [
+        (0, 1, pytest.approx(0.1)),
+        (0, 3, pytest.approx(0.2)),
+        (2, 8, pytest.approx(0.3)),
+    ]
+
+
+def test_what_was_held_back_is_told_before_an_exception(model: keras.Model, run_dir: Path) -> None:
+    """A training that breaks in the middle of an epoch loses nothing of it."""
+
+    def fail(batch: int, logs: object = None) -> None:
+        if batch == 1:
+            msg = "broken"
+            raise ValueError(msg)
+
+    with pytest.raises(ValueError, match="broken"):
+        train(
+            model,
+            SetsRate({(0, 0): 0.1, (0, 1): 0.2}),
+            keras.callbacks.LambdaCallback(on_train_batch_end=fail),
+            LearningRateRecorder(run_dir),
+            epochs=1,
+        )
+    assert [d.lr_after for d in changes(run_dir)] == pytest.approx([0.1, 0.2])
+
+
+class OwnStep(keras.Model):
+    """A model whose training step sets its own learning rate."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dense = keras.layers.Dense(1)
+
+    def call(self, inputs: Any) -> Any:
+        """Called by Keras."""
+        return self.dense(inputs)
+
+    def train_step(self, data: Any) -> Any:
+        """Called by Keras, here without compiling."""
+        self.optimizer.learning_rate = 0.5
+        return super().train_step(data)
+
+
+def test_change_that_no_callback_made_is_put_down_to_none(run_dir: Path) -> None:
+    """A callback that only looks is not blamed for what the training step does."""
+    model = OwnStep()
+    model.compile(loss="mse", optimizer="sgd", run_eagerly=True)
+    looks = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: None)
+    train(model, looks, LearningRateRecorder(run_dir), epochs=1)
+    (change,) = changes(run_dir)
+    assert (change.callback, change.position) == ("something outside of the callbacks", None)
+
+
+def test_two_steps_back_and_forth_are_a_fight(model: keras.Model, run_dir: Path) -> None:
+    """Callbacks of one class are told apart by their places."""
+    up = SetsRate({(0, 0): 0.2, (1, 0): 0.2})
+    down = SetsRate({(0, 1): 0.1, (1, 1): 0.1})
+    train(model, up, down, Timeline(run_dir, save=None), epochs=2)
+    (notice,) = timeline_of(run_dir).notices
+    assert notice.code == "fight_over_learning_rate"
+    assert "SetsRate (callback 1) and SetsRate (callback 0)" in notice.message
+
+
+def test_warm_up_and_plateau_are_no_fight(model: keras.Model, run_dir: Path) -> None:
+    """Two callbacks that set the rate one after the other do not undo each other."""
+    warm_up = SetsRate({(0, 0): 0.01, (0, 1): 0.02})
+    plateau = keras.callbacks.ReduceLROnPlateau("loss", patience=1, min_delta=9.0)
+    train(model, warm_up, plateau, Timeline(run_dir, save=None), epochs=4)
+    assert not timeline_of(run_dir).notices
+
+
+def quiet_callbacks(directory: Path) -> list[keras.callbacks.Callback]:
+    """Stock callbacks that act between epochs only."""
+    return [
+        keras.callbacks.EarlyStopping("loss", patience=9),
+        keras.callbacks.ReduceLROnPlateau("loss"),
+        keras.callbacks.LearningRateScheduler(lambda _epoch, rate: rate),
+        keras.callbacks.ModelCheckpoint(directory / "a.weights.h5", save_weights_only=True),
+        keras.callbacks.BackupAndRestore(directory / "backup"),
+        keras.callbacks.CSVLogger(directory / "a.csv"),
+        keras.callbacks.TensorBoard(directory / "tb", write_graph=False),
+    ]
+
+
+class Witness(keras.callbacks.Callback):
+    """Notes who is in the list of callbacks while a batch is trained."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.list: Any = None
+        self.members: set[str] = set()
+        self.hooks: set[str] = set()
+
+    def on_train_begin(self, logs: object = None) -> None:
+        """Called by Keras."""
+        self.list = find_list()
+
+    def on_train_batch_end(self, batch: int, logs: object = None) -> None:
+        """Called by Keras."""
+        self.members |= {type(item).__name__ for item in find_list().callbacks}
+
+
+def find_list() -> Any:
+    """The callback list that is calling."""
+    from epochline.callbacks.probes import find_callback_list
+
+    return find_callback_list()
+
+
+def test_nothing_of_ours_runs_in_batches_where_nobody_asks(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """With stock callbacks that act between epochs, each batch calls what it calls without us."""
+    calls: list[str] = []
+    model = new_model()
+    ours = Timeline(tmp_path / "run", monitor="loss", save=None)
+
+    class Spy(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch: int, logs: object = None) -> None:
+            callback_list = find_list()
+            wrapped = set(vars(callback_list)) - {"callbacks"}
+            calls.extend(name for name in wrapped if "batch" in name)
+
+    train(model, *quiet_callbacks(tmp_path), ours, Spy(), epochs=2)
+    assert not [name for name in calls if name.startswith("on_")]
+    assert len(timeline_of(tmp_path / "run").epochs) == 2
+
+
+def test_learning_rate_is_read_in_batches_only_around_unknown_callbacks(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Stock callbacks that act in batches are watched without reading anything."""
+    reads: list[str] = []
+    original = Observer._gauge_look  # noqa: SLF001
+
+    def count(self: Observer, *args: Any, **kwargs: Any) -> Any:
+        reads.append("read")
+        return original(self, *args, **kwargs)
+
+    monkeypatch.setattr(Observer, "_gauge_look", count)
+    arguments: dict[str, Any] = {"save_weights_only": True, "save_freq": 2}
+    stock = [
+        keras.callbacks.TerminateOnNaN(),
+        keras.callbacks.ModelCheckpoint(tmp_path / "a.weights.h5", **arguments),
+        keras.callbacks.BackupAndRestore(tmp_path / "backup", save_freq=2),
+    ]
+    train(new_model(), *stock, Timeline(tmp_path / "1", save=None), epochs=1)
+    assert not reads
+    looks = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: None)
+    train(new_model(), *stock, looks, Timeline(tmp_path / "2", save=None), epochs=1)
+    assert len(reads) == 2 * 3  # before and behind that one callback, in each batch

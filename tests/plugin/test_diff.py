@@ -1,0 +1,183 @@
+"""The route `diff`: what is read of which file, and what a forged record leads to."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from epochline.layout import Layout, Variable
+from epochline.statistics import Measurer
+from epochline.store import digest_bytes
+from epochline.timeline import CheckpointEntry, Status
+from tensorboard_plugin_epochline.answers import ApiError
+from tensorboard_plugin_epochline.diff import diff_view
+from tensorboard_plugin_epochline.directories import RunDirectory
+
+OFFSET = 16
+LAYOUT = Layout.of(
+    [
+        Variable(
+            dataset="layers/dense/vars/0",
+            name="dense/kernel",
+            dtype="float32",
+            shape=(6,),
+            offset=OFFSET,
+            size_bytes=24,
+            trainable=True,
+        )
+    ]
+)
+
+
+def _saved(entry: CheckpointEntry, run_dir: Path, number: int, *values: float) -> CheckpointEntry:
+    """Writes a file with six values and returns its entry."""
+    raw = np.array([*values, *[0.0] * (6 - len(values))], "f4").tobytes()
+    data, path = b"HDF5".ljust(OFFSET) + raw + b"end", f"checkpoints/{number}.weights.h5"
+    (run_dir / "checkpoints").mkdir(parents=True, exist_ok=True)
+    (run_dir / path).write_bytes(data)
+    measurer = Measurer()
+    measurer.add(raw, "float32")
+    return replace(
+        entry,
+        id=f"{number:016x}",
+        path=path,
+        size_bytes=len(data),
+        digest=digest_bytes(data),
+        described=LAYOUT.to_event(),
+        measured=measurer.result().to_event(id=f"{number:016x}", layout=LAYOUT.id),
+    )
+
+
+@pytest.fixture
+def run_dir(tmp_path: Path) -> Path:
+    """A run directory."""
+    return tmp_path / "run"
+
+
+@pytest.fixture
+def a(entry: CheckpointEntry, run_dir: Path) -> CheckpointEntry:
+    """A checkpoint whose weights have the norm 5."""
+    return _saved(entry, run_dir, 1, 3, 4)
+
+
+@pytest.fixture
+def b(entry: CheckpointEntry, run_dir: Path) -> CheckpointEntry:
+    """One whose weights are twice as large."""
+    return _saved(entry, run_dir, 2, 6, 8)
+
+
+def _view(
+    a: CheckpointEntry, b: CheckpointEntry, run_dir: Path, *, local: bool = True
+) -> dict[str, Any]:
+    directory = RunDirectory(shown=str(run_dir), local=run_dir if local else None)
+    view = diff_view("run", a, b, directory)
+    assert json.loads(json.dumps(view, allow_nan=False)) == view
+    return view
+
+
+def test_bytes_are_compared_where_the_layout_says(
+    a: CheckpointEntry, b: CheckpointEntry, run_dir: Path
+) -> None:
+    """The files are no HDF5 at all: nothing of them is parsed."""
+    view = _view(a, b, run_dir)
+    assert (view["run"], view["a"], view["b"]) == ("run", a.id, b.id)
+    weights = view["weights"]
+    assert (weights["relative_change"], weights["cosine"], weights["max_abs"]) == (1, 1, 4)
+    assert view["variables"]["basis"] == ["bytes"]
+    assert view["variables"]["shape"] == [[6]]
+    assert view["layers"]["layer"] == ["dense"]
+    assert view["notes"] == []
+
+
+def test_change_from_zero_is_infinite_in_words(
+    entry: CheckpointEntry, a: CheckpointEntry, run_dir: Path
+) -> None:
+    """JSON has no infinity."""
+    zero = _saved(entry, run_dir, 3)
+    assert _view(zero, a, run_dir)["weights"]["relative_change"] == "Infinity"
+
+
+@pytest.mark.parametrize(
+    ("status", "why"),
+    [(Status.PRUNED, "Removed by hand."), (Status.MISSING, "Its file is gone.")],
+)
+def test_statistics_tell_what_is_left_of_a_file(
+    a: CheckpointEntry, b: CheckpointEntry, run_dir: Path, status: Status, why: str
+) -> None:
+    """At least how much it changed, and why that is all."""
+    gone = replace(a, status=status, why=why)
+    view = _view(gone, b, run_dir)
+    weights = view["weights"]
+    assert weights["relative_change"] is None
+    assert weights["relative_at_least"] == pytest.approx(1, rel=1e-5)
+    assert view["variables"]["basis"] == ["statistics"]
+    assert why in view["notes"][0]
+
+
+def test_files_that_are_elsewhere_are_compared_by_statistics(
+    a: CheckpointEntry, b: CheckpointEntry, run_dir: Path
+) -> None:
+    """A run on another machine still has its records."""
+    view = _view(a, b, run_dir, local=False)
+    assert view["variables"]["basis"] == ["statistics"]
+    assert "cannot be read from here" in view["notes"][0]
+
+
+def test_nothing_outside_of_the_run_directory_is_read(
+    a: CheckpointEntry, b: CheckpointEntry, run_dir: Path, tmp_path: Path
+) -> None:
+    """Not by a path in a record, and not by a link."""
+    secret = tmp_path / "secret"
+    secret.write_bytes((run_dir / a.path).read_bytes())
+    (run_dir / "link").symlink_to(secret)
+    os.mkfifo(run_dir / "fifo")
+    for path in (str(secret), "../secret", "link", "fifo", "."):
+        view = _view(replace(a, path=path), b, run_dir)
+        assert view["variables"]["basis"] == ["statistics"]
+        assert "was not used" in view["notes"][0]
+
+
+def test_bytes_that_are_not_those_that_were_saved_give_no_numbers(
+    a: CheckpointEntry, b: CheckpointEntry, run_dir: Path
+) -> None:
+    """Who forges a layout to look into a file sees what is recorded, not what is there."""
+    data = bytearray((run_dir / a.path).read_bytes())
+    data[OFFSET] ^= 1
+    (run_dir / a.path).write_bytes(data)
+    view = _view(a, b, run_dir)
+    assert view["variables"]["basis"] == ["statistics"]
+    assert view["weights"]["norm_a"] == 5
+    assert "has changed since it was saved" in view["notes"][0]
+
+
+def test_what_was_not_measured_is_a_conflict(
+    a: CheckpointEntry, b: CheckpointEntry, run_dir: Path
+) -> None:
+    """Files of stock callbacks are compared in a terminal: the server opens nothing with HDF5."""
+    for entry in (replace(b, measured=None), replace(b, described=None)):
+        with pytest.raises(ApiError, match="No statistics were recorded") as raised:
+            _view(a, entry, run_dir)
+        assert raised.value.code == "conflict"
+        assert "epochline diff" in raised.value.hint
+
+
+def test_damaged_records_are_a_conflict(
+    a: CheckpointEntry, b: CheckpointEntry, run_dir: Path
+) -> None:
+    """Columns that do not fit, and a layout of other variables."""
+    assert b.measured is not None
+    assert b.described is not None
+    for changes in (
+        {"measured": replace(b.measured, numbers=b"")},
+        {"described": replace(b.described, offset=(-1,))},
+        {"described": replace(Layout.of([]).to_event(), layout=LAYOUT.id)},
+    ):
+        with pytest.raises(ApiError) as raised:
+            _view(a, replace(b, **changes), run_dir)
+        assert raised.value.code == "conflict"
