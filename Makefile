@@ -9,6 +9,11 @@ PLAIN_TESTS := tests/core tests/plugin tests/end_to_end/test_tensorboard_routes.
 # One environment for each other backend, without TensorFlow. The exact torch is the one that was tried; on
 # Linux a later one may bring gigabytes of GPU libraries.
 BACKENDS := jax torch
+# One environment for what is taken from Keras beyond its interface, with the oldest Keras allowed and with
+# the newest. JAX will do: what is read is the same on every backend, but for the state that JAX alone keeps
+# outside of the model, and it is a fifth of TensorFlow. Orbax is there for its callback.
+KERAS := .venv-keras
+OLDEST_KERAS := $(shell sed -n 's/^jax = .*"keras>=\([0-9.]*\)".*/\1/p' pyproject.toml)
 
 # TensorFlow has wheels for these versions of Python and no others.
 PYTHON_IS_SUITABLE := import sys, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
@@ -36,7 +41,7 @@ demo: $(VENV)/installed-demo ## Train a real model and open its checkpoints in T
 # ---- check --------------------------------------------------------------------------------------
 
 .PHONY: test
-test: lint types frontend-test python-test kill-test plain-test backend-test ## Everything below: what must pass before a merge
+test: lint types frontend-test python-test kill-test plain-test backend-test keras-test ## Everything below: what must pass before a merge
 	@echo "All checks passed."
 
 .PHONY: lint
@@ -73,6 +78,13 @@ backend-test: $(BACKENDS:%=%-test) ## The callbacks on JAX and on PyTorch, witho
 $(BACKENDS:%=%-test): %-test: .venv-%/installed
 	KERAS_BACKEND=$* .venv-$*/bin/pytest tests/backends $(PYTEST_ARGS)
 
+.PHONY: keras-test
+keras-test: $(KERAS)/installed ## What is taken from Keras beyond its interface: oldest version allowed, newest
+	$(KERAS)/bin/pip install --quiet 'keras==$(OLDEST_KERAS)'
+	KERAS_BACKEND=jax $(KERAS)/bin/pytest tests/callbacks/test_keras_contract.py $(PYTEST_ARGS)
+	$(KERAS)/bin/pip install --quiet --upgrade keras
+	KERAS_BACKEND=jax $(KERAS)/bin/pytest tests/callbacks/test_keras_contract.py $(PYTEST_ARGS)
+
 # ---- change -------------------------------------------------------------------------------------
 
 .PHONY: format
@@ -94,13 +106,13 @@ proto: ## Generate events_pb2.py and .pyi from events.proto
 
 .PHONY: clean
 clean: ## Remove environments, the bundle and everything else that can be made again
-	rm -rf $(VENV) $(PLAIN) $(BACKENDS:%=.venv-%) build dist frontend/node_modules \
+	rm -rf $(VENV) $(PLAIN) $(KERAS) $(BACKENDS:%=.venv-%) build dist frontend/node_modules \
 		tb_plugin/tensorboard_plugin_epochline/static .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find callbacks tb_plugin frontend tests examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # ---- environments -------------------------------------------------------------------------------
 
-$(VENV)/bin/python $(PLAIN)/bin/python $(BACKENDS:%=.venv-%/bin/python):
+$(VENV)/bin/python $(PLAIN)/bin/python $(KERAS)/bin/python $(BACKENDS:%=.venv-%/bin/python):
 	@$(or $(PYTHON),false) -c '$(PYTHON_IS_SUITABLE)' || { echo \
 		'Epochline needs Python 3.11, 3.12 or 3.13 with the venv module (Debian: apt install python3-venv).' \
 		'Name one: make PYTHON=/path/to/python3.12 ...' >&2; exit 1; }
@@ -119,6 +131,10 @@ $(VENV)/installed-test: pyproject.toml | $(VENV)/bin/python
 
 $(PLAIN)/installed: pyproject.toml | $(PLAIN)/bin/python
 	$(PLAIN)/bin/pip install --editable '.[test-plain]'
+	@touch $@
+
+$(KERAS)/installed: pyproject.toml | $(KERAS)/bin/python
+	$(KERAS)/bin/pip install --editable '.[jax,test-plain]' 'orbax-checkpoint>=0.12.8'
 	@touch $@
 
 .venv-jax/installed: pyproject.toml | .venv-jax/bin/python

@@ -1,6 +1,6 @@
 """What recording and saving cost a whole `fit` of the classic tutorial network.
 
-    python benchmarks/fit_overhead.py --json result.json
+    python -m benchmarks.fit_overhead --json result.json
 
 The same training four times: with nothing, with Keras's own pair (`TensorBoard` and a
 `ModelCheckpoint` that saves the weights after every epoch), with `Timeline` (the same, plus
@@ -18,24 +18,21 @@ slower for all. Everything is written below `--directory`; it should be on a rea
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import platform
 import shutil
-import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
 
+from benchmarks.measured import Spread, in_turns, ratios, write_json
 from epochline.callbacks import Timeline
 
 ROWS: Final = 768
@@ -56,27 +53,6 @@ VARIANTS: Final[dict[str, Callable[[Path], list[keras.callbacks.Callback]]]] = {
     TIMELINE: lambda directory: [Timeline(directory)],
     RECORD_ONLY: lambda directory: [Timeline(directory, save=None)],
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spread:
-    """Median and quartiles."""
-
-    low: float
-    median: float
-    high: float
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> Spread:
-        """Returns the spread of `values`."""
-        if len(values) == 1:
-            return cls(low=values[0], median=values[0], high=values[0])
-        low, median, high = statistics.quantiles(values, n=4, method="inclusive")
-        return cls(low=low, median=median, high=high)
-
-    def text(self, digits: int) -> str:
-        """Returns it as text."""
-        return f"{self.median:.{digits}f} ({self.low:.{digits}f}–{self.high:.{digits}f})"
 
 
 class Training:
@@ -137,27 +113,25 @@ def measure(training: Training, repeats: int) -> dict[str, dict[str, list[float]
     seconds: dict[str, dict[str, list[float]]] = {
         clock: {name: [] for name in names} for clock in ("wall", "cpu")
     }
-    for repetition in range(repeats):
-        shift = repetition % len(names)
-        for name in names[shift:] + names[:shift]:
-            wall, cpu = training.run(name)
-            seconds["wall"][name].append(wall)
-            seconds["cpu"][name].append(cpu)
-            load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
-            print(
-                f"{repetition + 1}/{repeats}  {name:30} wall {wall:6.2f} s  CPU {cpu:6.2f} s  "
-                f"load {load}",
-                file=sys.stderr,
-            )
+    for repetition, name in in_turns(names, repeats):
+        wall, cpu = training.run(name)
+        seconds["wall"][name].append(wall)
+        seconds["cpu"][name].append(cpu)
+        load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
+        print(
+            f"{repetition + 1}/{repeats}  {name:30} wall {wall:6.2f} s  CPU {cpu:6.2f} s  "
+            f"load {load}",
+            file=sys.stderr,
+        )
     return seconds
 
 
 def paired(values: Sequence[float], base: Sequence[float], epochs: int) -> tuple[Spread, Spread]:
     """Returns ratio to the baseline, and milliseconds per epoch beyond it."""
-    pairs = list(zip(values, base, strict=True))
+    costs = [value - other for value, other in zip(values, base, strict=True)]
     return (
-        Spread.of([value / other for value, other in pairs]),
-        Spread.of([(value - other) / epochs * 1000 for value, other in pairs]),
+        Spread.of(ratios(values, base)),
+        Spread.of([cost / epochs * 1000 for cost in costs]),
     )
 
 
@@ -200,18 +174,15 @@ def main() -> None:
         seconds = measure(Training(args.epochs, Path(root)), args.repeats)
     print(report(seconds, args.epochs))
     if args.json:
-        facts: dict[str, Any] = {
-            "benchmark": "fit_overhead",
-            "epochs": args.epochs,
-            "repeats": args.repeats,
-            "backend": keras.backend.backend(),
-            "keras": keras.__version__,
-            "python": platform.python_version(),
-            "machine": platform.machine(),
-            "cores": os.cpu_count(),
-            "seconds": seconds,
-        }
-        Path(args.json).write_text(json.dumps(facts, indent=1) + "\n")
+        write_json(
+            args.json,
+            "fit_overhead",
+            epochs=args.epochs,
+            repeats=args.repeats,
+            backend=keras.backend.backend(),
+            keras=keras.__version__,
+            seconds=seconds,
+        )
 
 
 if __name__ == "__main__":

@@ -125,12 +125,12 @@ class _Session:
                     min_delta=0.0,
                     wait=wait,
                     patience=self._epochs,
-                    **more,
+                    min_lr=minimum,
                 )
-                for position, (callback, topic, more) in enumerate(
+                for position, (callback, topic, minimum) in enumerate(
                     (
-                        ("EarlyStopping", Topic.STOP, {}),
-                        ("ReduceLROnPlateau", Topic.LEARNING_RATE, {"cooldown": 0, "min_lr": 0.0}),
+                        ("EarlyStopping", Topic.STOP, None),
+                        ("ReduceLROnPlateau", Topic.LEARNING_RATE, 0.0),
                     )
                 )
             ]
@@ -242,8 +242,7 @@ def _server(path: str) -> tuple[float, float]:
         stderr=subprocess.PIPE,
         text=True,
     ) as server:
-        assert server.stderr is not None
-        any("Finished load cycle" in line for line in server.stderr)
+        any("Finished load cycle" in line for line in server.stderr or ())
         server.kill()
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return 0.0, usage.ru_utime + usage.ru_stime
@@ -345,6 +344,9 @@ def main() -> None:
     parser.add_argument(
         "--checkpoints", type=int, default=CHECKPOINTS, help=f"(default: {CHECKPOINTS})"
     )
+    parser.add_argument(
+        "--without-tensorflow", action="store_true", help="leave out what needs TensorFlow"
+    )
     parser.add_argument("--directory", default="logs", help="for what is read (default: logs)")
     parser.add_argument("--json", metavar="FILE", help="write all numbers there")
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
@@ -358,7 +360,9 @@ def main() -> None:
         write_runs(runs, args.runs, args.epochs)
         write_checkpoints(checkpoints, args.checkpoints)
         paths = {
-            name: runs if all_ else runs / "run-000" for name, (_, all_) in RUN_READERS.items()
+            name: runs if every else runs / "run-000"
+            for name, (_, every) in RUN_READERS.items()
+            if not (args.without_tensorflow and "with TensorFlow" in name)
         }
         by_run = measure("runs", paths, args.repeats)
         title = f"{args.runs:,} runs of {2 * args.epochs:,} decisions"

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from functools import cache
 from typing import Any, TypeVar
@@ -110,8 +110,8 @@ class CheckpointEntry(Moment):
         health: What a look at its weights showed; None when nobody looked.
         health_detail: The same in words, with the numbers.
         tier: How much of what was saved the file still holds.
-        former: The file before it was made smaller, None when it never was. A file that still has
-            that size was not replaced after all.
+        former: The file as it was each time before it was made smaller. One that still has such a
+            size was not replaced after all.
         parts: Further files of a sharded checkpoint.
         pinned: Whether somebody wants it to stay.
         note: What somebody noted.
@@ -142,7 +142,7 @@ class CheckpointEntry(Moment):
     health: Health | None = None
     health_detail: str = ""
     tier: Tier = Tier.FULL
-    former: StoredFile | None = None
+    former: tuple[StoredFile, ...] = ()
     parts: tuple[FilePart, ...] = ()
     pinned: bool = False
     note: str = ""
@@ -190,16 +190,28 @@ class CheckpointEntry(Moment):
             sizes: Path to the size of the file in bytes, None when it is gone. Nothing is known of
                 a path that is not in there.
         """
-        if self.status is Status.PRUNED and self.trash in sizes:
-            if sizes[self.trash] == self.size_bytes:
+        pruned = self.status is Status.PRUNED
+        looked_at = self.trash if pruned else self.path
+        if looked_at not in sizes or not (pruned or self.restorable):
+            return self
+        found = sizes[looked_at]
+        return self._as_stored(found)._judged(found, sizes)  # noqa: SLF001 – the same class
+
+    def _as_stored(self, size: int | None) -> CheckpointEntry:
+        """Returns it as the file has it that has that size: it may not have become smaller."""
+        if size is not None and size != self.size_bytes:
+            for place, stored in enumerate(self.former):
+                if size == stored.size_bytes:
+                    return _changed(self, **values_of(stored), former=self.former[:place])
+        return self
+
+    def _judged(self, size: int | None, sizes: Mapping[str, int | None]) -> CheckpointEntry:
+        """Returns it with what its file says, which has that size."""
+        if self.status is Status.PRUNED:
+            if size is not None and size == self.size_bytes:
                 return _changed(self, recoverable=True)
             return self._now("The trash was emptied since: metrics remain, weights do not.")
-        if not self.restorable or self.path not in sizes:
-            return self
-        found = sizes[self.path]
-        if self.former is not None and found == self.former.size_bytes != self.size_bytes:
-            return replace(self, **values_of(self.former), former=None)
-        status, fate = self._found(found, sizes)
+        status, fate = self._found(size, sizes)
         return self._now(fate, status=status) if fate else self
 
     def _found(self, size: int | None, sizes: Mapping[str, int | None]) -> tuple[Status, str]:
@@ -223,8 +235,9 @@ _E = TypeVar("_E", bound=Event)
 
 def events_in(records: Iterable[Record], kind: type[_E]) -> Iterator[tuple[Record, _E]]:
     """Yields the events of one kind, each with its record."""
+    wanted: type = kind
     for record in records:
-        if kind in record.kinds:
+        if wanted in record.kinds:
             for event in record.events:
                 if isinstance(event, kind):
                     yield record, event
@@ -326,14 +339,14 @@ _KINDS = {CheckpointSaved, CheckpointFailed, CheckpointMeasured, VariablesDescri
 def _after(item: CheckpointEntry, event: _Fate, fates: dict[str, str]) -> CheckpointEntry:
     """Returns what an event made of a checkpoint, and puts the last word on its file in `fates`."""
     if isinstance(event, CheckpointAnnotated):
-        return replace(item, pinned=event.pinned, note=event.note, tags=event.tags)
+        return _changed(item, pinned=event.pinned, note=event.note, tags=event.tags)
     if isinstance(event, CheckpointPruned):
         fates[item.id] = sentences.why_pruned(event)
         status = Status.FAILED if item.status is Status.FAILED else Status.PRUNED
-        return replace(item, status=status, trash=event.trash, operation=event.operation)
+        return _changed(item, status=status, trash=event.trash, operation=event.operation)
     if isinstance(event, CheckpointRecovered):
         fates[item.id] = "It was removed, and taken back out of the trash."
-        return replace(item, status=Status.SAVED, trash="", operation="", recovered=True)
+        return _changed(item, status=Status.SAVED, trash="", operation="", recovered=True)
     fates[item.id] = sentences.why_demoted(event)
     before = StoredFile(
         size_bytes=item.size_bytes,
@@ -341,13 +354,13 @@ def _after(item: CheckpointEntry, event: _Fate, fates: dict[str, str]) -> Checkp
         has_optimizer=item.has_optimizer,
         tier=item.tier,
     )
-    return replace(
+    return _changed(
         item,
         size_bytes=event.size_bytes,
         digest=event.digest,
         has_optimizer=False,
         tier=event.tier,
-        former=before,
+        former=(*item.former, before),
     )
 
 
@@ -369,10 +382,10 @@ def _adopted(
     adopted: dict[str, CheckpointEntry] = {}
     for record, event in events_in(by_hand, CheckpointSaved):
         if event.id in entries:
-            entries[event.id] = replace(entries[event.id], owned=event.owned)
+            entries[event.id] = _changed(entries[event.id], owned=event.owned)
         else:
             session = _session_at(trained, record.wall_time)
-            adopted[event.id] = replace(_saved(record, event), session=session)
+            adopted[event.id] = _changed(_saved(record, event), session=session)
     return adopted
 
 

@@ -322,9 +322,7 @@ def _part_messages(parts: Sequence[FilePart]) -> list[dict[str, Any]]:
 
 def _parts(messages: Sequence[events_pb2.FilePart]) -> tuple[FilePart, ...]:
     return tuple(
-        FilePart(
-            path=item.path, size_bytes=item.size_bytes, digest=item.digest, shared=item.shared
-        )
+        FilePart(path=item.path, size_bytes=item.size_bytes, digest=item.digest, shared=item.shared)
         for item in messages
     )
 

@@ -35,6 +35,7 @@ __all__ = ["Contrast", "Contraster", "VariableFile"]
 
 _Array = np.ndarray[Any, Any]
 _LARGEST_BLOCK: Final = block_bytes("float32")
+_CACHE_LINE: Final = 64
 
 
 class VariableFile:
@@ -104,7 +105,7 @@ class VariableFile:
     def blocks(self, variable: Variable) -> Iterator[memoryview]:
         """Yields the bytes of a variable; each block is valid until the next one is asked for."""
         step = block_bytes(variable.dtype)
-        buffer = memoryview(bytearray(min(step, variable.size_bytes)))
+        buffer = _buffer(min(step, variable.size_bytes)).data
         for start in range(0, variable.size_bytes, step):
             block = buffer[: min(step, variable.size_bytes - start)]
             self.read(variable.offset + start, block)
@@ -162,8 +163,8 @@ class Contraster:
 
     def __init__(self, file_a: VariableFile, file_b: VariableFile) -> None:
         self._files = file_a, file_b
-        self._buffers = [memoryview(bytearray(_LARGEST_BLOCK)) for _ in range(2)]
-        self._scratch = np.empty(_LARGEST_BLOCK // 4, "f4")
+        self._buffers = [_buffer(_LARGEST_BLOCK).data for _ in range(2)]
+        self._scratch = _buffer(_LARGEST_BLOCK).view("f4")
 
     def contrast(
         self,
@@ -214,6 +215,13 @@ class Contraster:
         block = self._buffers[place][:size_bytes]
         self._files[place].read(offset, block)
         return np.frombuffer(block, "u1")
+
+
+def _buffer(size_bytes: int) -> _Array:
+    """Returns memory that begins with a cache line: vector instructions are twice as fast there."""
+    memory = np.empty(size_bytes + _CACHE_LINE, "u1")
+    start = -memory.ctypes.data % _CACHE_LINE
+    return memory[start : start + size_bytes]
 
 
 def _values(raw: _Array, dtype: str) -> _Array:

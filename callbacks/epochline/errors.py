@@ -110,7 +110,7 @@ class CheckpointCorruptError(EpochlineError, ValueError):
         self.found = found
         super().__init__(
             f"The checkpoint file {path!r} is not what was saved: expected {expected}, found "
-            f"{found}. Nothing was loaded. Restore another checkpoint of this run."
+            f"{found}. It was not used. Choose another checkpoint of this run."
         )
 
 

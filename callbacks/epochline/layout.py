@@ -43,12 +43,25 @@ _LARGEST: Final = 2**62
 _MOST_VARIABLES: Final = 100_000
 _DEEPEST: Final = 100
 _LONGEST_NAME: Final = 1000
+_BFLOAT16_BYTES: Final = 2
 _HDF5_SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
 # A .keras file is a ZIP archive whose members are stored as they are (PKWARE APPNOTE, 4.3.7).
 _KERAS_WEIGHTS: Final = "model.weights.h5"
 _ZIP_HEADER: Final = struct.Struct("<4s22xHH")
 _ZIP_SIGNATURE: Final = b"PK\x03\x04"
 _ZIP_ENCRYPTED: Final = 1
+# What zipfile and h5py raise for a damaged file.
+_DAMAGED: Final = (
+    ArithmeticError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,8 +244,7 @@ def read_layout(path: str | os.PathLike[str]) -> Layout:
             return Layout.of(_read_variables(_Part(file, start, size), start, size))
         except _NotPlainError as error:
             raise CheckpointFormatError(str(file_path), str(error)) from error
-        except (OSError, RuntimeError, ValueError, KeyError, TypeError, MemoryError) as error:
-            # What h5py makes of the errors of HDF5.
+        except _DAMAGED as error:
             said = f"it is damaged ({' '.join(str(error).split())})."
             raise CheckpointFormatError(str(file_path), said) from error
 
@@ -297,7 +309,7 @@ class _Part(io.RawIOBase):
     """A part of an open file, as a file: HDF5 sees nothing else and locks nothing."""
 
     def __init__(self, file: io.FileIO, start: int, size: int) -> None:
-        self._descriptor = file.fileno()
+        self._file = file
         self._start = start
         self._size = size
         self._position = 0
@@ -319,10 +331,12 @@ class _Part(io.RawIOBase):
     def readinto(self, buffer: Buffer) -> int:
         view = memoryview(buffer).cast("B")
         wanted = max(0, min(len(view), self._size - self._position))
-        data = os.pread(self._descriptor, wanted, self._start + self._position)
-        view[: len(data)] = data
-        self._position += len(data)
-        return len(data)
+        if not wanted:
+            return 0
+        self._file.seek(self._start + self._position)
+        count = self._file.readinto(view[:wanted])
+        self._position += count
+        return count
 
 
 def _read_variables(part: _Part, start: int, size: int) -> list[Variable]:
@@ -387,6 +401,8 @@ def _plain_dataset(dataset: Any, path: str) -> Variable:
 
 
 def _dtype_name(dataset: Any, path: str) -> str:
+    from h5py import h5a
+
     dtype = dataset.dtype
     width = dataset.get_type().get_size()
     plain = dtype.kind in "biufcV" and dtype.fields is None and dtype.subdtype is None
@@ -394,18 +410,7 @@ def _dtype_name(dataset: Any, path: str) -> str:
         raise _NotPlainError(f"{path!r} holds {dtype}, which is no kind of weights.")
     if dtype.kind != "V":
         return str(dtype.name)
-    # bfloat16 is unknown to HDF5; Keras writes the name beside the bytes.
-    said = _text_attribute(dataset, "dtype")
-    return said if said is not None and item_bytes(said) == width else str(dtype.name)
-
-
-def _text_attribute(dataset: Any, name: str) -> str | None:
-    from h5py import Dataset, h5a
-
-    if not h5a.exists(dataset, name.encode()):
-        return None
-    attribute = h5a.open(dataset, name.encode())
-    if attribute.shape != () or attribute.get_storage_size() > _LONGEST_NAME:
-        return None
-    value = Dataset(dataset).attrs[name]
-    return value if isinstance(value, str) else None
+    # bfloat16 is unknown to HDF5: Keras writes raw bytes, and beside them the attribute "dtype" for
+    # this one dtype. Its value is not read, because a damaged one crashes HDF5.
+    is_bfloat16 = width == _BFLOAT16_BYTES and h5a.exists(dataset, b"dtype")
+    return "bfloat16" if is_bfloat16 else str(dtype.name)

@@ -38,7 +38,7 @@ __all__ = [
 
 _CLOSEST: Final = 4
 _FINEST: Final = 17
-_SCIENTIFIC_BELOW: Final = 1e-2
+_SMALLEST_EXPONENT: Final = -2  # smaller learning rates are written as 1e-3
 
 
 def number(value: float | None, *others: float | None) -> str:
@@ -73,9 +73,9 @@ def rate(value: float | None) -> str:
     """
     if value is None or value == 0 or not math.isfinite(value):
         return number(value)
-    if abs(value) >= _SCIENTIFIC_BELOW:
+    mantissa, exponent = f"{value:.3e}".split("e")  # rounded: 0.01 is a little less in float32
+    if int(exponent) >= _SMALLEST_EXPONENT:
         return f"{value:.4g}"
-    mantissa, exponent = f"{value:.3e}".split("e")
     return f"{float(mantissa):g}e{int(exponent)}"
 
 
@@ -244,16 +244,8 @@ def _learning_rate(d: Decision) -> str:
 
 def _stop(d: Decision) -> str:
     match d.verdict:
-        case Verdict.STOPPED if d.patience is not None:
-            return (
-                f"{d.callback} stopped the training: {_plateau(d)}; "
-                f"patience {d.wait}/{d.patience} used up."
-            )
-        case Verdict.STOPPED if d.monitor is not None:
-            was = f"{d.monitor} was {number(d.observed)}"
-            return f"{d.callback} stopped the training: {was}. {d.detail}".strip()
         case Verdict.STOPPED:
-            return f"{d.callback} stopped the training. {d.detail}".strip()
+            return f"{d.callback} stopped the training{_stopped_for(d)}. {d.detail}".strip()
         case Verdict.WEIGHTS_RESTORED:
             at = "" if d.best_epoch is None else f" of epoch {d.best_epoch + 1}"
             return f"{d.callback} restored the best weights{at} (optimizer state was not)."
@@ -264,6 +256,12 @@ def _stop(d: Decision) -> str:
             return _missing(d)
         case _:
             return _patience(d)
+
+
+def _stopped_for(d: Decision) -> str:
+    if d.patience is not None:
+        return f": {_plateau(d)}; patience {d.wait}/{d.patience} used up"
+    return "" if d.monitor is None else f": {d.monitor} was {number(d.observed)}"
 
 
 def _patience(d: Decision) -> str:

@@ -75,11 +75,10 @@ class Template:
             give: Called with the place of each variable in the layout; gives its bytes to the sink
                 that it is called with.
         """
-        *before, last = map(memoryview, self.pieces)
-        for place, piece in enumerate(before):
-            sink(piece)
+        for place, piece in enumerate(self.pieces[:-1]):
+            sink(memoryview(piece))
             give(place, sink)
-        sink(last)
+        sink(memoryview(self.pieces[-1]))
 
 
 def write_skeleton(target: Path, sources: Mapping[Path, Collection[str] | None]) -> None:
@@ -125,6 +124,7 @@ def _create(source: h5py.File, target: h5py.File, name: str) -> None:
         group = group[part]
     old = old[last]
     creation = h5p.create(h5p.DATASET_CREATE)
+    creation.set_obj_track_times(False)  # the same datasets, the same bytes
     # It gets its place now, and nothing is written there.
     creation.set_alloc_time(h5d.ALLOC_TIME_EARLY)
     creation.set_fill_time(h5d.FILL_TIME_NEVER)

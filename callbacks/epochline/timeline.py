@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from functools import cached_property
-from operator import itemgetter
+from operator import attrgetter, itemgetter
+from typing import Final
 
 from epochline import sentences
 from epochline.checkpoints import (
@@ -233,16 +234,13 @@ class Timeline:
 
         Most records are decisions, and most questions are not about them.
         """
-        return tuple(
-            DecisionEntry(**moment_of(record), **values_of(event))
-            for record, event in events_in(self.records, Decision)
-        )
+        return tuple(_decided(record, event) for record, event in events_in(self.records, Decision))
 
     @cached_property
     def acts(self) -> tuple[DecisionEntry, ...]:
         """The decisions after which something happened; they are few."""
         return tuple(
-            DecisionEntry(**moment_of(record), **values_of(event))
+            _decided(record, event)
             for record, event in events_in(self.records, Decision)
             if event.verdict in _ACTED
         )
@@ -414,6 +412,19 @@ def build_timeline(records: Iterable[Record]) -> Timeline:
         gaps=_gaps(ordered),
         directions=directions,
     )
+
+
+_SLOTS: Final = {spec.name: getattr(Decision, spec.name) for spec in fields(Decision)}
+_NUMBERS: Final = attrgetter(*_SLOTS)
+
+
+def _decided(record: Record, event: Decision) -> DecisionEntry:
+    # As its constructor, in a fifth of the time: a long run has ten thousands of them.
+    entry = object.__new__(DecisionEntry)
+    vars(entry).update(moment_of(record))
+    for slot, value in zip(_SLOTS.values(), _NUMBERS(event), strict=True):
+        slot.__set__(entry, value)
+    return entry
 
 
 def _by_session(records: Iterable[Record]) -> dict[str, list[Record]]:

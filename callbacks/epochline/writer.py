@@ -5,7 +5,8 @@ and nothing of what the records mean. Whoever calls from a training must catch `
 
 Invariant: after every call, returned or raised, the file ends with a whole record, so that a later
 event is never hidden behind a torn one. An event for which a call returned is in the file and
-survives `kill -9`; one for which it raised is kept and goes into the file before the next, in order.
+survives `kill -9`; one for which it raised is kept and goes into the file before the next, in
+order.
 """
 
 from __future__ import annotations

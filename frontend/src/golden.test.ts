@@ -17,6 +17,7 @@ const DECODERS: Record<string, Decoder<unknown>> = {
   'scalar_tags.json': decode.scalarTags,
   'scalars.json': decode.scalars,
   'timeline.json': decode.timeline,
+  'timelines.json': decode.timelines,
 };
 
 function golden(name: string): unknown {

@@ -2,7 +2,7 @@
 import { effect } from '@preact/signals';
 import { render as renderInto } from 'preact';
 import { httpApi } from './api/client';
-import { hostRunFilter, readLink, watchLink, writeLink } from './host/link';
+import { hostRunFilter, linkWriter, readLink, watchLink } from './host/link';
 import {
   isFramedByStranger,
   isHidden,
@@ -41,13 +41,13 @@ export function render(): void {
   onReload(poller.poke);
   watchLink(store.follow);
 
-  let written = link;
+  const writeLink = linkWriter(link);
+  let { runs } = link;
   effect(() => {
     const next = store.link.value;
-    if (next === written) return;
-    if (next.runs !== written.runs) poller.poke();
-    writeLink(next, written);
-    written = next;
+    if (next.runs !== runs) poller.poke();
+    runs = next.runs;
+    writeLink(next);
   });
 
   const panel = { store, api, refresh: poller.poke };

@@ -33,7 +33,7 @@ from tensorboard_plugin_epochline.answers import (
     parameters,
     text_answer,
 )
-from tensorboard_plugin_epochline.assets import ENTRY, load_assets
+from tensorboard_plugin_epochline.assets import ENTRY, Assets
 from tensorboard_plugin_epochline.diff import diff_view
 from tensorboard_plugin_epochline.directories import RunDirectories, RunDirectory
 from tensorboard_plugin_epochline.guard import Policy, RequestFacts, check_sender, parse_body
@@ -67,7 +67,7 @@ class EpochlinePlugin(base_plugin.TBPlugin):
         directories = RunDirectories(logdir, context.multiplexer)
         self._library = Library(EventSource(context.data_provider), directories)
         self._flags = context.flags
-        self._assets = load_assets()
+        self._assets = Assets()
 
     def get_plugin_apps(self) -> dict[str, Any]:
         """Returns the routes."""
@@ -78,11 +78,18 @@ class EpochlinePlugin(base_plugin.TBPlugin):
             "/checkpoint": self._checkpoint,
             "/diff": self._diff,
             "/scalars": self._scalars,
-            "/*": _no_such_route,
+            "/*": self._asset,
         }
-        reading |= {path: partial(_asset, answer) for path, answer in self._assets.items()}
         routes = {path: app(handler, _READING) for path, handler in reading.items()}
         return routes | {"/restore": app(self._restore, ("POST",))}
+
+    def _asset(self, request: Request) -> Answer:
+        # The bundle has no folders.
+        answer = self._assets.find("/" + request.path.rpartition("/")[2])
+        if answer is not None:
+            return answer
+        message = f"There is nothing at {request.path!r}."
+        raise ApiError(ErrorCode.NOT_FOUND, message, "The routes are described in http_api.md.")
 
     def is_active(self) -> bool:
         """Returns False: TensorBoard shows the tab by itself once a run has data of ours."""
@@ -300,12 +307,3 @@ def _listing(tags: Mapping[str, object]) -> str:
         return "none"
     more = len(tags) - _NAMED_TAGS
     return ", ".join(list(tags)[:_NAMED_TAGS]) + (f" and {more} more" if more > 0 else "")
-
-
-def _asset(answer: Answer, request: Request) -> Answer:  # noqa: ARG001 -- a handler's signature
-    return answer
-
-
-def _no_such_route(request: Request) -> Answer:
-    message = f"There is nothing at {request.path!r}."
-    raise ApiError(ErrorCode.NOT_FOUND, message, "The routes are described in http_api.md.")

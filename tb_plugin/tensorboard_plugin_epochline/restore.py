@@ -18,8 +18,8 @@ from typing import Final
 
 from epochline.errors import CheckpointCorruptError, CheckpointMissingError
 from epochline.sentences import size
-from epochline.store.copy import export_verified
-from epochline.store.verify import verify
+from epochline.store.copy import export_sharded, export_verified
+from epochline.store.verify import records_of, verify_all
 from epochline.timeline import CheckpointEntry, Status
 from tensorboard_plugin_epochline.answers import ApiError, ErrorCode
 from tensorboard_plugin_epochline.snippets import copy_name
@@ -45,20 +45,21 @@ class Copy:
         size_bytes: Its size.
         digest: Digest of its bytes.
         created: Whether it was made just now, and was not there before.
+        name: Its path in the run directory.
     """
 
     path: Path
     size_bytes: int
     digest: str
     created: bool
+    name: str
 
     @property
     def message(self) -> str:
         """What happened, in one sentence."""
-        name = f"{RESTORED_DIR}/{self.path.name}"
         if self.created:
-            return f"Copied to {name} ({size(self.size_bytes)}); its digest was checked."
-        return f"{name} was there already, and is byte for byte this checkpoint."
+            return f"Copied to {self.name} ({size(self.size_bytes)}); its digest was checked."
+        return f"{self.name} was there already, and is byte for byte this checkpoint."
 
 
 def restore_to_file(entry: CheckpointEntry, run_dir: Path) -> Copy:
@@ -76,42 +77,64 @@ def restore_to_file(entry: CheckpointEntry, run_dir: Path) -> Copy:
     if entry.digest is None or entry.size_bytes is None or not _ID.fullmatch(entry.id):
         message = f"The record of checkpoint {entry.id!r} is damaged; its file cannot be checked."
         raise ApiError(ErrorCode.CONFLICT, message, _OTHER)
-    source = run_dir / entry.path
-    target = run_dir / RESTORED_DIR / copy_name(entry)
-    if target.parent.is_symlink():
-        message = f"{target.parent} is a symbolic link; nothing is written through it."
-        raise ApiError(ErrorCode.CONFLICT, message, "Remove the link.")
+    restored = run_dir / RESTORED_DIR
+    target = restored / copy_name(entry)
+    if entry.parts:  # in a directory of its own, where all its files keep their names
+        target = restored / entry.id / Path(entry.path).name
+    for directory in (restored, target.parent):
+        if directory.is_symlink():
+            message = f"{directory} is a symbolic link; nothing is written through it."
+            raise ApiError(ErrorCode.CONFLICT, message, "Remove the link.")
     try:
-        if not os.path.lexists(target):
-            return _made(source, target, entry.size_bytes, entry.digest, run_dir)
-        return _found(target, entry.size_bytes, entry.digest, run_dir)
+        created = not os.path.lexists(target)
+        if created:
+            _make(entry, run_dir, target)
+        else:
+            _check(entry, run_dir, target)
     except FileExistsError:
         # Somebody else made it meanwhile.
-        return _found(target, entry.size_bytes, entry.digest, run_dir)
+        created = False
+        _check(entry, run_dir, target)
+    return Copy(
+        path=target,
+        size_bytes=entry.total_bytes,
+        digest=entry.digest,
+        created=created,
+        name=target.relative_to(run_dir).as_posix(),
+    )
 
 
-def _made(source: Path, target: Path, size_bytes: int, digest: str, run_dir: Path) -> Copy:
+def _make(entry: CheckpointEntry, run_dir: Path, target: Path) -> None:
+    source = run_dir / entry.path
+    files = records_of(source, entry.stored)
     try:
-        written = export_verified(
-            source, target, size_bytes=size_bytes, digest=digest, beneath=run_dir
-        )
-    except (CheckpointMissingError, CheckpointCorruptError) as error:
+        if entry.parts:
+            export_sharded(files, target, beneath=run_dir)
+        else:
+            export_verified(
+                source,
+                target,
+                size_bytes=files[0].size_bytes,
+                digest=files[0].digest,
+                beneath=run_dir,
+            )
+    except CheckpointMissingError as error:
         raise ApiError(ErrorCode.CONFLICT, str(error), _OTHER) from error
+    except CheckpointCorruptError as error:  # which says itself what to do
+        raise ApiError(ErrorCode.CONFLICT, str(error)) from error
     except ValueError as error:
         raise ApiError(ErrorCode.CONFLICT, f"Nothing was copied: {error}", _BY_HAND) from error
     except FileExistsError:
         raise
     except OSError as error:
         raise _explained(error, source) from error
-    return Copy(path=target, size_bytes=written.size_bytes, digest=written.digest, created=True)
 
 
-def _found(target: Path, size_bytes: int, digest: str, run_dir: Path) -> Copy:
-    result = verify(target, size_bytes=size_bytes, digest=digest, beneath=run_dir)
+def _check(entry: CheckpointEntry, run_dir: Path, target: Path) -> None:
+    result = verify_all(records_of(target, entry.stored), beneath=run_dir)
     if not result.ok:
         message = f"{target} is there already and is something else: {result.message}"
         raise ApiError(ErrorCode.CONFLICT, message, "Move it away; it is never overwritten.")
-    return Copy(path=target, size_bytes=size_bytes, digest=digest, created=False)
 
 
 def _explained(error: OSError, source: Path) -> Exception:

@@ -11,11 +11,12 @@ from __future__ import annotations
 import shlex
 from pathlib import PurePosixPath
 
+from epochline.shards import INDEX_ENDING
 from epochline.timeline import CheckpointEntry
 
 __all__ = ["copy_name", "snippets"]
 
-_WEIGHTS = ".weights.h5"
+_WEIGHTS = (".weights.h5", INDEX_ENDING)
 
 
 def snippets(entry: CheckpointEntry, *, directory: str, path: str) -> dict[str, str]:
@@ -41,7 +42,7 @@ def snippets(entry: CheckpointEntry, *, directory: str, path: str) -> dict[str, 
 def copy_name(entry: CheckpointEntry) -> str:
     """Returns a file name for a copy, which no other checkpoint's copy has."""
     name = PurePosixPath(entry.path).name
-    ending = _WEIGHTS if name.endswith(_WEIGHTS) else PurePosixPath(name).suffix
+    ending = next((one for one in _WEIGHTS if name.endswith(one)), PurePosixPath(name).suffix)
     return f"{name.removesuffix(ending)}-{entry.id[:8]}{ending}"
 
 

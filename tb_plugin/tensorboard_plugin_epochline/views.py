@@ -165,7 +165,7 @@ def checkpoint_view(  # noqa: PLR0913 -- all but two are keywords
         "why": entry.why,
         "name": entry.path,
         "path": path,
-        "size_bytes": entry.size_bytes,
+        "size_bytes": _bytes(entry),
         "digest": entry.digest,
         "weights_kind": entry.weights_kind,
         "save_seconds": num(entry.save_seconds),
@@ -235,6 +235,10 @@ def _moments(rows: Sequence[Moment], index: Mapping[str, int]) -> View:
     }
 
 
+def _bytes(entry: CheckpointEntry) -> int | None:
+    return None if entry.size_bytes is None else entry.total_bytes
+
+
 def _metrics(rows: Sequence[Mapping[str, float]]) -> dict[str, list[Num]]:
     names = dict.fromkeys(name for row in rows for name in row)
     return {name: [num(row.get(name)) for row in rows] for name in names}
@@ -248,7 +252,7 @@ def _checkpoints(rows: Sequence[CheckpointEntry], index: Mapping[str, int]) -> V
         "reason": [row.reason for row in rows],
         "why": [row.why for row in rows],
         "name": [row.path for row in rows],
-        "size_bytes": [row.size_bytes for row in rows],
+        "size_bytes": [_bytes(row) for row in rows],
         "digest": [row.digest for row in rows],
         "weights_kind": [row.weights_kind for row in rows],
         "metrics": _metrics([row.metrics for row in rows]),

@@ -145,7 +145,7 @@ def _curve(directory: Path) -> list[int]:
 
 def _error_number(why: str) -> int:
     """Return the number in "[Errno 28] …"."""
-    return int(why.split("[Errno ")[1].split("]")[0])
+    return int(why.partition("[Errno ")[2].partition("]")[0])
 
 
 class _Spoil(keras.callbacks.Callback):
@@ -211,12 +211,16 @@ class Training:
         """
         during: list[Watched | None] = []
         last = max(actions, default=-1)
-        look_first = {last: lambda: (during.append(_look(run_dir)), actions[last]())}
+
+        def look_first() -> None:
+            during.append(_look(run_dir))
+            actions[last]()
+
         messages = _Messages()
         logging.getLogger("epochline").addHandler(messages)
         try:
             ours = Timeline(run_dir, monitor="loss", keep=KeepAll())
-            result = self._fit([_Spoil({**actions, **look_first}), ours])
+            result = self._fit([_Spoil({**actions, last: look_first}), ours])
         finally:
             logging.getLogger("epochline").removeHandler(messages)
         afterwards()

@@ -22,7 +22,7 @@ from tests.store.disks import Disk
 FULL = ("full later", "full to the end", "full first")
 READ_ONLY = ("read-only later", "read-only first", "read-only always")
 RECOVERED = ("full later", "full first", "read-only later", "read-only first")
-# When the disk is spoiled, the save before may still be on its way; when it is well again, likewise.
+# When the disk is spoiled, the save before may still be on its way; when it is well again, too.
 SURELY_FAILED = set(range(SPOILED, WELL - 1))
 SURELY_SAVED_LATER = set(range(WELL, EPOCHS))
 SURELY_SAVED_BEFORE = set(range(SPOILED - 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -177,9 +178,13 @@ def test_a_second_save_waits_for_the_first(
 ) -> None:
     """Nothing is left out."""
     gate = Gate(monkeypatch)
-    opener = threading.Thread(
-        target=lambda: (gate.entered.wait(60) and threading.Event().wait(0.3)) or gate.opened.set()
-    )
+
+    def open_after_a_while() -> None:
+        gate.entered.wait(60)
+        time.sleep(0.3)
+        gate.opened.set()
+
+    opener = threading.Thread(target=open_after_a_while)
     opener.start()
 
     train(model, Timeline(run_dir, keep=KeepAll()), epochs=3)

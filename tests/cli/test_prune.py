@@ -245,7 +245,7 @@ def test_files_of_stock_callbacks_need_adoption(command: Command, tmp_path: Path
 def test_a_terminal_is_asked(pima: Path, answer: bytes, left: list[int]) -> None:
     """Only a yes is a yes."""
     main_end, child_end = pty.openpty()
-    command = [sys.executable, "-m", "epochline", "prune", pima, "--keep-last", "1"]
+    command = [sys.executable, "-m", "epochline", "prune", str(pima), "--keep-last", "1"]
     process = subprocess.Popen(command, stdin=child_end, stdout=child_end, stderr=child_end)
     os.close(child_end)
     printed = b""

@@ -154,9 +154,19 @@ def test_a_file_that_was_not_replaced_after_all_is_what_it_was() -> None:
     assert (item.status, item.size_bytes, item.digest) == (Status.SAVED, 100, "d1")
     assert (item.tier, item.has_optimizer) == (Tier.FULL, True)
     assert _only(*records, sizes={"1.weights.h5": 77}).status is Status.CORRUPT
+    assert _only(*records, _record(3, _demoted()), sizes={"1.weights.h5": 100}).tier is Tier.FULL
     again = _record(3, _demoted(20, Tier.BFLOAT16))
     assert _only(*records, again, sizes={"1.weights.h5": 40}).tier is Tier.WITHOUT_OPTIMIZER
     assert _only(*records, again, sizes={"1.weights.h5": 20}).tier is Tier.BFLOAT16
+
+
+def test_a_file_in_the_trash_is_what_its_size_says() -> None:
+    """It went there before it became smaller, though that had been recorded."""
+    records = [_record(1, _saved()), _record(2, _demoted()), _record(3, _pruned(trash=TRASH))]
+    item = _only(*records, sizes={TRASH: 100})
+    assert (item.recoverable, item.size_bytes, item.tier) == (True, 100, Tier.FULL)
+    item = _only(*records, sizes={TRASH: 40})
+    assert (item.recoverable, item.tier) == (True, Tier.WITHOUT_OPTIMIZER)
 
 
 def test_parts_are_looked_at_as_well() -> None:

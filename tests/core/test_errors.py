@@ -18,13 +18,19 @@ CASES: list[tuple[errors.EpochlineError, type[Exception], tuple[str, ...]]] = [
     (
         errors.CheckpointCorruptError("a.h5", "x1", "x2"),
         ValueError,
-        ("'a.h5'", "x1", "x2", "Nothing was loaded"),
+        ("'a.h5'", "x1", "x2", "not used"),
+    ),
+    (
+        errors.CheckpointFormatError("a.h5", "it is text."),
+        ValueError,
+        ("'a.h5'", "it is text.", ".weights.h5"),
     ),
     (
         errors.CheckpointMismatchError("a.h5", [f"line {n}" for n in range(7)]),
         ValueError,
         ("line 0; line 1; line 2; line 3; line 4; and 2 more", "left as it was"),
     ),
+    (errors.PruneBusyError("logs/a"), RuntimeError, ("'logs/a'", "try again")),
     (errors.RunBusyError("lock", "pid 1"), RuntimeError, ("pid 1", "directory of its own")),
     (errors.EventFormatError("bytes"), ValueError, ("bytes",)),
 ]

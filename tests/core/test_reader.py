@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -141,6 +143,26 @@ def test_damage_in_one_file_does_not_hide_another(tmp_path: Path) -> None:
     result = read_records(tmp_path)
     assert [record.session for record in result.records] == ["b" * 16]
     assert [damage.path for damage in result.damages] == [str(first)]
+
+
+def test_listing_opens_no_checkpoint_file(tmp_path: Path) -> None:
+    """What a run has, and whether its files are there, is known from records and sizes alone."""
+    record_run(tmp_path / "run")
+    code = (
+        "import sys\n"
+        "from epochline.cli import main\n"
+        "def tell(event, args):\n"
+        "    if event == 'open' and '.weights.h5' in str(args[0]):\n"
+        "        print('opened', args[0])\n"
+        "sys.addaudithook(tell)\n"
+        "main(['ls', sys.argv[1]])\n"
+        "open(next(__import__('pathlib').Path(sys.argv[1]).rglob('*.weights.h5'))).close()\n"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code, tmp_path], check=True, capture_output=True, text=True
+    ).stdout
+    assert "epoch-0002.weights.h5" in told
+    assert told.count("opened") == 1  # by the last line, which shows that it would be seen
 
 
 def test_unreadable_file_is_told(tmp_path: Path) -> None:

@@ -176,7 +176,14 @@ def test_different_numbers_never_look_equal(one: float, other: float) -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(1e-3, "1e-3"), (0.0125, "0.0125"), (2.5e-4, "2.5e-4"), (0.0, "0"), (None, "none")],
+    [
+        (1e-3, "1e-3"),
+        (0.0125, "0.0125"),
+        (0.009999999776482582, "0.01"),  # in float32
+        (2.5e-4, "2.5e-4"),
+        (0.0, "0"),
+        (None, "none"),
+    ],
 )
 def test_learning_rates_are_written_as_people_do(value: float | None, text: str) -> None:
     """Short, without a leading zero in the exponent."""

@@ -93,7 +93,7 @@ def test_a_run_that_was_taken_over_is_shared_and_told(
 def test_a_run_that_could_not_be_locked_is_locked_as_soon_as_the_disk_is_well(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A disk that is full when the training begins: told once in log and timeline, then all well."""
+    """A disk that is full when the training begins: told once, in log and timeline."""
     full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     session = Session(tmp_path)
     with mock.patch.object(os, "write", side_effect=full):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,11 +16,11 @@ from epochline.errors import (
     CheckpointMissingError,
     PruneBusyError,
 )
-from epochline.events import CheckpointPruned, SessionStarted, Tier
+from epochline.events import CheckpointPruned, FilePart, SessionStarted, Tier
 from epochline.planning import Fate
 from epochline.pruning import prune_turn, trash_of
 from epochline.run import Run
-from epochline.store import Deletion, digest_file
+from epochline.store import Deletion, digest_file, write_atomic
 from tests.core.recorded import Recorded
 from tests.core.retained import weights_file
 from tests.store.faults import files_in
@@ -151,9 +152,14 @@ def test_notes_and_tags_are_said_one_by_one(run: Run) -> None:
     assert (item.note, item.tags, item.status) == ("too early", ("a", "b"), Status.PRUNED)
     run.refresh()
     assert (run.checkpoints[0].note, run.checkpoints[0].tags) == ("too early", ("a", "b"))
-    for said in ({"note": "x" * 4001}, {"tags": ["x" * 61]}, {"tags": ["x"] * 31}):
+    too_much: list[dict[str, Any]] = [
+        {"note": "x" * 4001},
+        {"tags": ["x" * 61]},
+        {"tags": ["x"] * 31},
+    ]
+    for said in too_much:
         with pytest.raises(ValueError, match="possible"):
-            item.annotate(**said)  # type: ignore[arg-type]
+            item.annotate(**said)
 
 
 def test_demotion_leaves_the_weights_and_their_statistics(run: Run) -> None:
@@ -306,6 +312,30 @@ def test_the_trash_of_a_full_disk_is_small(run: Run, monkeypatch: pytest.MonkeyP
     run.refresh()
     assert _recoverable(run) == []
     assert "The trash was emptied since" in run.checkpoints[0].why
+
+
+def test_a_sharded_checkpoint_goes_and_comes_back_whole(tmp_path: Path) -> None:
+    """With all of its files, and a budget counts all of them."""
+    recorded = Recorded(tmp_path)
+    for epoch in range(2):
+        shard = tmp_path / "checkpoints" / f"epoch-{epoch + 1}_00000.weights.h5"
+        written = write_atomic(shard, weights_file(epoch), replace=False)
+        part = FilePart(
+            path=f"checkpoints/{shard.name}", size_bytes=written.size_bytes, digest=written.digest
+        )
+        name = f"epoch-{epoch + 1}.weights.json"
+        recorded.put(epoch, recorded.saved(epoch, b"{}", {}, name=name, parts=(part,)))
+    run = Run(tmp_path)
+    before = files_in(tmp_path / "checkpoints")
+    result = run.prune(KeepAll().within(run.checkpoints[1].total_bytes), dry_run=False)
+    assert result.freed_bytes == run.checkpoints[0].total_bytes > 2000
+    assert sorted(files_in(tmp_path / "checkpoints")) == [
+        "epoch-2.weights.json",
+        "epoch-2_00000.weights.h5",
+    ]
+    run.undo_prune()
+    assert files_in(tmp_path / "checkpoints") == before
+    assert trash_of(tmp_path).content() == []
 
 
 def test_a_moved_run_can_still_be_undone(run: Run, tmp_path: Path) -> None:

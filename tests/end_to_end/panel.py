@@ -40,6 +40,7 @@ CHROMIUM_ARGS = [
     "--disable-sync",
 ]
 LOAD_MS = 60_000
+WRITTEN_MS = 300  # changes in quick succession are written into the address together
 
 _REPORT_VIOLATIONS = """
 document.addEventListener('securitypolicyviolation', (event) =>
@@ -62,8 +63,9 @@ _COLUMNS_OF_COLOUR = """
 """
 _TABLE = """
 (grid) => {
-  const text = (cell) => cell.innerText.trim();
-  const headings = [...grid.querySelectorAll('[role=columnheader]')].map(text);
+  // What is too long for its cell is shortened there, and whole in its title.
+  const text = (cell) => cell.title || cell.innerText.trim();
+  const headings = [...grid.querySelectorAll('[role=columnheader] button')].map(text);
   const rows = [...grid.querySelectorAll('[role=row]:has([role=gridcell])')];
   return rows.map((row) => Object.fromEntries(
     [...row.querySelectorAll('[role=gridcell]')].map((cell, i) => [headings[i], text(cell)])));
@@ -286,6 +288,7 @@ class Panel:
 
     def link(self) -> dict[str, str]:
         """What the page's address says of the panel's view."""
+        self.page.wait_for_timeout(WRITTEN_MS)
         found: dict[str, Any] = self.page.evaluate(
             "Object.fromEntries([...new URLSearchParams(location.hash.slice(1))])"
         )

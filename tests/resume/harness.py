@@ -8,12 +8,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
 from tests.resume.trainings import Job
 
-__all__ = ["Zygote", "first_difference", "read_log", "zygote"]
+__all__ = ["Continued", "Zygote", "continued", "first_difference", "read_log", "zygote"]
 
 _ROOT = Path(__file__).parents[2]
 
@@ -74,6 +75,53 @@ def zygote(directory: Path, name: str, python: str = sys.executable) -> Iterator
             yield process
         finally:
             process.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Continued:
+    """What came of a training that was killed.
+
+    Attributes:
+        status: Exit status of the killed process.
+        begins: First batch of the process that continued, as `epoch.batch`; empty if none.
+        difference: First thing that is not as in the training that was not killed.
+        failed: Exit status of the process that continued.
+    """
+
+    status: int
+    begins: str
+    difference: str
+    failed: int
+
+
+def continued(
+    directory: Path, first: Zygote, second: Zygote, *, kill: str, **row: Any
+) -> Continued:
+    """Trains a row whole and in two parts, and compares.
+
+    Args:
+        directory: For runs and logs; what was trained whole there is not trained again.
+        first: Trains whole, and until the kill.
+        second: Continues.
+        kill: How it is killed.
+        **row: The other fields of `Job`.
+    """
+    name = "-".join(str(value) for value in row.values()).replace(" ", "-")
+    whole, parts = directory / f"{name}.log", directory / f"{name}-{kill}.log"
+    if not whole.exists():
+        status = first.run(Job(run_dir=str(whole.with_suffix("")), log=str(whole), **row))
+        assert status == 0, first.said()
+    job = Job(run_dir=str(parts.with_suffix("")), log=str(parts), **row)
+    status = first.run(replace(job, kill=kill))
+    before = len(read_log(parts))
+    failed = second.run(job)
+    log = read_log(parts)
+    return Continued(
+        status=status,
+        begins=log[before]["at"] if len(log) > before else "",
+        difference=first_difference(read_log(whole), log),
+        failed=failed,
+    )
 
 
 def read_log(path: str | Path) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ TARGETS = (ROWS.sum(axis=1) > 0).astype("float32")
 BATCHES = 6
 
 
-class Killed(Exception):
+class Killed(Exception):  # noqa: N818 – it stands for no error
     """Stands for a kill: nothing more is called in that training."""
 
 
@@ -88,7 +88,8 @@ def state_of(model: keras.Model) -> list[Any]:
     variables = [*model.variables, *model.optimizer.variables]
     numbers: Sequence[Any] = [model.history.history, model.history.epoch, random.getstate()]
     values = [keras.ops.convert_to_numpy(variable.value).tobytes() for variable in variables]
-    return [*numbers, np.random.get_state()[1].tolist(), *values]  # type: ignore[union-attr] # noqa: NPY002
+    words = np.random.get_state(legacy=False)["state"]["key"].tolist()  # noqa: NPY002
+    return [*numbers, words, *values]
 
 
 def new_process() -> None:

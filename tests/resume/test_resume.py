@@ -116,7 +116,12 @@ def test_better_file_is_not_overwritten(run_dir: Path) -> None:
     https://github.com/keras-team/tf-keras/issues/430
     """
     scores = Fed(5, 1, 2, 2, 2, 2)
-    ways = {"monitor": "score", "mode": "min", "save_best_only": True, "save_weights_only": True}
+    ways: dict[str, Any] = {
+        "monitor": "score",
+        "mode": "min",
+        "save_best_only": True,
+        "save_weights_only": True,
+    }
     stock, own = run_dir / "stock.weights.h5", run_dir / "own.weights.h5"
 
     def savers() -> list[keras.callbacks.Callback]:

@@ -133,8 +133,14 @@ def _pipeline(x: Any, y: Any) -> Any:
     return tf.data.Dataset.from_tensor_slices((x, y)).shuffle(len(x))
 
 
+def _noisy() -> Callable[[Any, Any], tuple[Any, Any]]:
+    noise = keras.layers.GaussianNoise(0.3)  # its seed generator is a variable of the pipeline
+    return lambda x, y: (noise(x, training=True), y)
+
+
 _SOURCES: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "tf.data": lambda x, y: _pipeline(x, y).batch(BATCH_SIZE).prefetch(2),
+    "augmented": lambda x, y: _pipeline(x, y).map(_noisy()).batch(BATCH_SIZE).prefetch(2),
     "repeated": lambda x, y: _pipeline(x, y).batch(BATCH_SIZE).repeat(),
     "unknown length": lambda x, y: _pipeline(x, y).filter(lambda *_: True).batch(BATCH_SIZE),
 }

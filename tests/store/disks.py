@@ -119,14 +119,14 @@ class _Simulation:
         self._directory = directory
         self._descriptors: set[int] = set()
         self._patches = [
-            mock.patch.multiple(
-                os,
-                open=self._around_open(os.open),
-                close=self._around_close(os.close),
-                write=self._around_write(os.write),
-                posix_fallocate=self._around_fallocate(os.posix_fallocate),
+            mock.patch.object(os, name, function)
+            for name, function in {
+                "open": self._around_open(os.open),
+                "close": self._around_close(os.close),
+                "write": self._around_write(os.write),
+                "posix_fallocate": self._around_fallocate(os.posix_fallocate),
                 **{name: self._around_change(getattr(os, name)) for name in _CHANGES},
-            )
+            }.items()
         ]
 
     def start(self) -> None:

@@ -187,14 +187,15 @@ class Life:
 
     def _demote(self, item: _Held) -> None:
         tier = (Tier.WITHOUT_OPTIMIZER, Tier.BFLOAT16)[self._session.epoch % 2]
-        recorded = {"size_bytes": item.size_bytes, "digest": item.digest}
-        image = demoted_image(self.run_dir / item.path, tier, **recorded).image
+        path = self.run_dir / item.path
+        image = demoted_image(path, tier, size_bytes=item.size_bytes, digest=item.digest).image
         self._tell(item.path, digest_bytes(image), False)
         demoted = self._pruner.demote(item, tier, "test")
         if demoted is not None:
             self._tell(item.path, demoted.digest, True)
-            changed = {"size_bytes": demoted.size_bytes, "digest": demoted.digest, "tier": tier}
-            self._held[self._held.index(item)] = replace(item, **changed)
+            self._held[self._held.index(item)] = replace(
+                item, size_bytes=demoted.size_bytes, digest=demoted.digest, tier=tier
+            )
 
     def _trash(self, item: _Held) -> None:
         self._phase("trash")

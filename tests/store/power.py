@@ -20,7 +20,7 @@ import itertools
 import os
 import random
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -246,7 +246,9 @@ class _Disk:
             for inode, versions in self._contents.items()
         }
         changing = [inode for inode, found in contents.items() if len(found) > 1]
-        choices = itertools.product(subsets, *(range(len(contents[inode])) for inode in changing))
+        choices: Iterable[tuple[Any, ...]] = itertools.product(
+            subsets, *(range(len(contents[inode])) for inode in changing)
+        )
         count = len(subsets)
         for inode in changing:
             count *= len(contents[inode])

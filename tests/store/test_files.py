@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -80,9 +82,10 @@ def test_a_directory_swapped_for_a_link_meanwhile_leads_nowhere(
     (outside / "file").write_bytes(b"secret")
     below = tmp_path / "run" / "below"
 
-    def swap(_operation: str) -> None:
+    def swap(_operation: str, real: partial[Any]) -> Any:
         below.rename(tmp_path / "run" / "aside")
         below.symlink_to(outside)
+        return real()
 
     with Faults(at, swap) as faults:
         if found is None:

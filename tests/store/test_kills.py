@@ -39,8 +39,10 @@ def test_a_killed_training_leaves_every_listed_checkpoint_intact(
         if not run_dir.exists():
             shutil.copytree(old_run, run_dir)
         # The first turn, or the second; there is only one beginning.
-        moment = {"skip": chance.randrange(2) * (phase != "begin")}
-        moment = {**moment, "seconds": chance.uniform(0.0, SECONDS)}
+        moment: dict[str, float] = {
+            "skip": chance.randrange(2) * (phase != "begin"),
+            "seconds": chance.uniform(0.0, SECONDS),
+        }
         child = children.start(live, directory=str(run_dir), phase=phase, **moment)
         assert child.wait() == -signal.SIGKILL
         assert check_run(run_dir) == [], f"kill {number}: {moment}"

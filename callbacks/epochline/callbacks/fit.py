@@ -98,7 +98,6 @@ class Fit:
         self.continued = False
         self._traps = Traps(self.session, ())
         self._observer: Observer | None = None
-        self._thread = threading.get_ident()
         self._active = False
         self._failed = False
         self._started = False
@@ -168,8 +167,10 @@ class Fit:
 
     def left(self, error: BaseException | None, index: int | None) -> None:
         """Called by the probes; see `epochline.callbacks.probes.Watcher`."""
-        # Where the list of callbacks goes long after, that may be seen in any thread.
-        if not self._active or threading.get_ident() != self._thread:
+        # The list of callbacks goes in any thread, also in the one that is writing a checkpoint:
+        # that one cannot wait for itself. The next `fit`, or the end of the process, is told then.
+        waits = error is None and self.saver.busy
+        if not self._active or (waits and threading.current_thread() != threading.main_thread()):
             return
         try:
             if not self._started:

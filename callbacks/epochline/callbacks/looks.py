@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import keras
@@ -40,6 +40,7 @@ _COUNTERS: Final = (
     "_batches_seen_since_last_saving",
     "_ema_weights_in_model",
 )
+_MISSING: Final = object()
 _SAME_RATE: Final = 1e-12
 
 
@@ -95,11 +96,19 @@ class Look:
             at: Its hook.
             best_epoch: Epoch of its `best`, for callbacks that do not count that themselves.
         """
-        state = {name: getattr(callback, name) for name in _COUNTERS if hasattr(callback, name)}
+        counters = [(name, getattr(callback, name, _MISSING)) for name in _COUNTERS]
+        state = {name: value for name, value in counters if value is not _MISSING}
         state.setdefault("best_epoch", best_epoch)
         known = "_batches_seen_since_last_saving" in state
         path = None if at.batch is not None and known else target(callback, at)
-        return replace(self, state=state, file=None if path is None else _identity(path))
+        return Look(
+            rates=self.rates,
+            stopping=self.stopping,
+            step=self.step,
+            initial_epoch=self.initial_epoch,
+            state=state,
+            file=None if path is None else _identity(path),
+        )
 
 
 def look(model: keras.Model) -> Look:
@@ -200,9 +209,10 @@ class Gauge:
     def _value(self, variable: Any) -> Any:
         """Returns what holds the value, also while JAX has it outside of the variable."""
         if self._backend == "jax" and not self._model._jax_state_synced:  # noqa: SLF001 – see private.py
+            held = self._model._jax_state.get("optimizer_variables")  # noqa: SLF001
             place = self._places.get(id(variable))
-            if place is not None:
-                return self._model._jax_state["optimizer_variables"][place]  # noqa: SLF001
+            if held is not None and place is not None:  # in a validation it stays in the variable
+                return held[place]
         return variable.value
 
     def _mark(self, variable: Any) -> Any:

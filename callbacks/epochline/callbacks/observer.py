@@ -112,7 +112,8 @@ class Observer:
             if seen.step is not None:
                 self._session.step = seen.step
             return seen
-        now = replace(before, stopping=bool(self._bare().stop_training))
+        stopping = bool(self._bare().stop_training)
+        now = before if stopping == before.stopping else replace(before, stopping=stopping)
         return self._gauge_look(now, first=place.first) if needed else now
 
     def _gauge_look(self, now: Look, *, first: bool) -> Look:

@@ -1,10 +1,10 @@
-"""All that is taken from Keras beyond its public interface, in one table.
+"""All that is read from Keras beyond its public interface to see what is decided, in one table.
 
 Each line says what is lost without it: the recorder then goes on with what is public, and says so.
-`tests/callbacks/test_keras_contract.py` fails when a version of Keras moves one of these.
+`tests/callbacks/test_keras_contract.py` fails when a version of Keras moves one of these. What
+saving and resuming take stands where it is taken: `saving_lib.py`, `walk.py`, `resuming/`.
 
-Invariant: nothing else in this package reads a name of Keras's that begins with an underscore,
-except the functions that make a file in memory (`serialize.py`).
+Invariant: whatever is read here may be missing.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import keras
+
+from epochline.callbacks.stock import OrbaxCheckpoint
 
 __all__ = ["RELIANCES", "Reliance", "moved", "peek"]
 
@@ -42,12 +44,12 @@ RELIANCES: Final = (
         without="a save between batches is told by its file only, and no save that was refused",
     ),
     Reliance(
-        kind=keras.callbacks.OrbaxCheckpoint,
+        kind=OrbaxCheckpoint,
         name="_batches_seen_since_last_saving",
         without="its saves between batches are not told",
     ),
     Reliance(
-        kind=keras.callbacks.OrbaxCheckpoint,
+        kind=OrbaxCheckpoint,
         name="_total_batches_seen",
         without="its saves between batches are told without their directory",
     ),

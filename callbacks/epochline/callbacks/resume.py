@@ -7,6 +7,7 @@ import signal
 from collections.abc import Mapping
 from typing import Any, Final
 
+from epochline.callbacks.fit import Fit
 from epochline.callbacks.part import PartCallback
 from epochline.callbacks.probes import find_callback_list
 from epochline.callbacks.resuming.continuation import Continuation, Options
@@ -80,9 +81,17 @@ class Resume(PartCallback):
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         """Finds out whether there is something to continue."""
         super().on_train_begin(logs)
+        self.join(self.fit)
+
+    def join(self, fit: Fit | None) -> None:
+        """Takes part in a `fit` whose `on_train_begin` is going on.
+
+        Args:
+            fit: The recording of it; None when it cannot be recorded, and so not be continued.
+        """
         callback_list = find_callback_list()
-        if self.fit is not None and callback_list is not None:
-            Continuation.begin(self.fit, callback_list, self._options)
+        if fit is not None and callback_list is not None:
+            Continuation.begin(fit, callback_list, self._options)
 
 
 def _check(name: str, value: object) -> None:

@@ -19,6 +19,7 @@ from epochline.callbacks.causes import Cause, Rule, missing, monitored
 from epochline.callbacks.looks import Look, Situation, changed, target
 from epochline.callbacks.measure import scalar
 from epochline.callbacks.private import peek
+from epochline.callbacks.stock import OrbaxCheckpoint
 from epochline.events import Decision, Topic, Verdict
 
 __all__ = ["SAVE_RULES"]
@@ -85,7 +86,7 @@ def _model_checkpoint(
 
 
 def _orbax_checkpoint(
-    callback: keras.callbacks.OrbaxCheckpoint,
+    callback: Any,
     cause: Cause,
     at: Situation,
     before: Look,
@@ -156,10 +157,10 @@ def _swap_ema(
         yield cause.decides(Topic.WEIGHTS, Verdict.SWAPPED_IN, detail=detail)
 
 
-SAVE_RULES: Final[dict[type[keras.callbacks.Callback], Rule]] = {
+SAVE_RULES: Final[dict[type[Any], Rule]] = {
     keras.callbacks.BackupAndRestore: _backup,
     keras.callbacks.ModelCheckpoint: _model_checkpoint,
-    keras.callbacks.OrbaxCheckpoint: _orbax_checkpoint,
+    OrbaxCheckpoint: _orbax_checkpoint,
     keras.callbacks.SwapEMAWeights: _swap_ema,
 }
 """The rules of the stock callbacks that save or swap weights."""

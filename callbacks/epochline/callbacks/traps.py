@@ -10,19 +10,20 @@ import math
 import os
 from collections.abc import Sequence
 from string import Formatter
+from typing import Any
 
 import keras
 
 from epochline.callbacks.looks import Look, Situation, rate_changes, schedule_of
 from epochline.callbacks.measure import scalar
 from epochline.callbacks.private import peek
+from epochline.callbacks.stock import OrbaxCheckpoint
 from epochline.callbacks.verdicts import loaded
 from epochline.events import Decision, Verdict, WeightsKind
 from epochline.session import Session
 
 __all__ = ["Traps", "weights_kind"]
 
-_Saver = keras.callbacks.ModelCheckpoint | keras.callbacks.OrbaxCheckpoint
 _RateSetter = keras.callbacks.ReduceLROnPlateau | keras.callbacks.LearningRateScheduler
 
 
@@ -47,7 +48,7 @@ class Traps:
         """Looks at `callback` just before its hook."""
         if isinstance(callback, keras.callbacks.ModelCheckpoint):
             self._filepath(callback, at)
-        if isinstance(callback, _Saver):
+        if isinstance(callback, (keras.callbacks.ModelCheckpoint, OrbaxCheckpoint)):
             self._best_in_batches(callback, at)
         if isinstance(callback, _RateSetter):
             self._given_by_schedule(callback, at)
@@ -140,14 +141,14 @@ class Traps:
                 "writes 'none' there.",
             )
 
-    def _best_in_batches(self, callback: _Saver, at: Situation) -> None:
+    def _best_in_batches(self, callback: Any, at: Situation) -> None:
         if at.hook != "on_train_batch_end" or not callback.save_best_only:
             return
         if not self._first_time("best", callback):
             return
         saves = f"{type(callback).__name__} saves every {callback.save_freq} batches"
         if callback.monitor.startswith("val_"):
-            never = isinstance(callback, keras.callbacks.OrbaxCheckpoint)
+            never = isinstance(callback, OrbaxCheckpoint)
             outcome = "it will never save" if never else "it will save each time, best or not"
             self._session.notice(
                 "batch_saves_without_validation",
@@ -266,7 +267,7 @@ class Traps:
 
     def _save_lost(self, callback: keras.callbacks.Callback, at: Situation) -> None:
         path = self._last_saved.get(id(callback), "")
-        waited = isinstance(callback, keras.callbacks.OrbaxCheckpoint) and at.hook == "on_train_end"
+        waited = isinstance(callback, OrbaxCheckpoint) and at.hook == "on_train_end"
         if waited and path and "://" not in path and not os.path.isdir(path):
             self._session.notice(
                 "background_save_lost",

@@ -10,7 +10,7 @@ Invariant: a decision names exactly one callback, the one whose hook lies betwee
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 import keras
 
@@ -203,7 +203,7 @@ def _terminate_on_nan(
         )
 
 
-_RULES: Final[dict[type[keras.callbacks.Callback], Rule]] = {
+_RULES: Final[dict[type[Any], Rule]] = {
     keras.callbacks.EarlyStopping: _early_stopping,
     keras.callbacks.ReduceLROnPlateau: _reduce_on_plateau,
     keras.callbacks.TerminateOnNaN: _terminate_on_nan,

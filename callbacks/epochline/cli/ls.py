@@ -25,8 +25,9 @@ run monitors. Checkpoints that were removed by the retention policy are counted,
 
 With --json: {"runs": [{run, path, state, last_wall_time, epochs, sessions, monitor, mode, metrics,
 best, checkpoints: [CHECKPOINT]}]}; `best` is an id or null. CHECKPOINT is {id, session, epoch,
-printed_epoch, step, batch, wall_time, status, reason, why, path, size_bytes, digest, weights_kind,
-has_optimizer, save_seconds, callback, metrics, health, tier, pinned, note, tags, recoverable}."""
+printed_epoch, step, batch, wall_time, status, reason, why, path, size_bytes, total_bytes, digest,
+weights_kind, has_optimizer, save_seconds, callback, metrics, health, tier, pinned, note, tags,
+recoverable}; `total_bytes` counts all files of a sharded checkpoint."""
 
 # What fits into a terminal of how many columns; a pipe gets all of it.
 _METRICS_SHOWN: Final = ((120, 4), (0, 2))
@@ -132,7 +133,7 @@ def _row(item: Checkpoint, metrics: list[str], *, is_best: bool) -> list[str | T
         str(item.epoch + 1),
         str(item.step),
         *(number(item.metrics[name]) if name in item.metrics else "" for name in metrics),
-        size(item.size_bytes) if item.size_bytes is not None else "",
+        size(item.total_bytes) if item.size_bytes is not None else "",
         styled(item.status, _STATUS_STYLE.get(item.status, "")),
         item.id[:8],
     ]

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, TextIO
 
 from rich.console import Console, RenderableType
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
 ]
 
 _UNCUT: Final = 100_000
+_GAP: Final = 2
 _AGES: Final = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"))
 
 
@@ -44,16 +45,50 @@ def console(stream: TextIO | None = None) -> Console:
 def emit(*items: RenderableType) -> None:
     """Prints items, one below the other."""
     out = console()
-    if out.is_terminal:
-        for item in items:
+    for item in items:
+        if isinstance(item, Table):
+            _emit_table(out, item)
+        elif out.is_terminal:
             copied = isinstance(item, Text) and bool(item.no_wrap)
             out.print(item, soft_wrap=copied)
+        else:
+            with out.capture() as captured:
+                out.print(item)
+            sys.stdout.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())
+
+
+def _emit_table(out: Console, item: Table) -> None:
+    """Prints a table row by row where it fits: rich would take a millisecond for each."""
+    columns = [_cells(item, column) for column in item.columns]
+    widths = [max((cell.cell_len for cell in cells), default=0) for cells in columns]
+    if out.is_terminal and sum(widths) + _GAP * len(widths) > out.width:
+        out.print(item)
         return
-    with out.capture() as captured:
-        for item in items:
-            out.print(item)
-    # Cells are padded to the width of their column, also the last one.
-    sys.stdout.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())
+    places = [
+        (width, column.justify == "right")
+        for width, column in zip(widths, item.columns, strict=True)
+    ]
+    for row in zip(*columns, strict=True):
+        padded = [
+            (
+                " " * (width - cell.cell_len) * right,
+                cell,
+                " " * (width - cell.cell_len) * (not right),
+            )
+            for cell, (width, right) in zip(row, places, strict=True)
+        ]
+        if out.is_terminal:
+            out.print(
+                Text(" " * _GAP).join(Text.assemble(*cell) for cell in padded), soft_wrap=True
+            )
+        else:
+            line = (" " * _GAP).join(f"{left}{cell.plain}{right}" for left, cell, right in padded)
+            sys.stdout.write(f"{line.rstrip()}\n")
+
+
+def _cells(item: Table, column: Column) -> list[Text]:
+    head = [Text(str(column.header), item.header_style)] if item.show_header else []
+    return head + [cell for cell in column.cells if isinstance(cell, Text)]
 
 
 def emit_json(value: Any) -> None:
@@ -82,6 +117,8 @@ def plain_number(value: float) -> str:
 
 def clean(text: str) -> str:
     """Returns `text` on one line and with nothing in it that a terminal would obey."""
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,8 @@ from epochline.cli.values import checkpoint_value
 from epochline.restore import Choice, ChoiceBy, choose, parse_choice, parse_reference
 from epochline.run import Checkpoint
 from epochline.sentences import size
+from epochline.shards import INDEX_ENDING
+from epochline.store import digest_file
 
 NAME = "restore"
 HELP = "copy a checkpoint to a file, verified"
@@ -20,12 +23,17 @@ Copies the file of a checkpoint to FILE, comparing it with its digest on the way
 if it matches, and never over another file unless --overwrite is given. The copy is a plain Keras
 file: `model.load_weights(FILE)` loads it.
 
+A FILE that ends in .keras becomes a whole model, which `keras.saving.load_model(FILE)` loads: all
+but the weights come from the run's model.keras. The shards of a .weights.json go beside FILE, and
+are named after it.
+
 Choose the checkpoint with one of the options, or as a CHECKPOINT of `epochline show`, such as
 logs/pima@best=val_accuracy. Epochs are those that Keras prints (from 1).
 
 With --json: {path, size_bytes, digest, checkpoint: CHECKPOINT (as in `ls`)}."""
 
 _WEIGHTS: Final = ".weights.h5"
+_MODEL: Final = ".keras"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,19 +65,22 @@ def run(args: argparse.Namespace) -> int:
     try:
         copy = item.export(target, replace=args.overwrite)
     except FileExistsError as error:
-        message = f"{target} exists. Choose another name, or add --overwrite to replace it."
+        more = ": several files cannot be replaced as one."
+        if not item.parts or target.suffix == _MODEL:
+            more = ", or add --overwrite to replace it."
+        message = f"{target} exists. Choose another name{more}"
         raise CommandError(message) from error
     if args.json:
-        value = checkpoint_value(item)
-        kept = {key: value[key] for key in ("size_bytes", "digest")}
-        emit_json({"path": str(copy), **kept, "checkpoint": value})
+        found = asdict(digest_file(copy))
+        emit_json({"path": str(copy), **found, "checkpoint": checkpoint_value(item)})
         return 0
+    load = "keras.saving.load_model" if copy.suffix == _MODEL else "model.load_weights"
     emit(
         styled(
             f"Restored epoch {item.epoch + 1} of {item.run_dir.name} to {copy} "
-            f"({size(item.size_bytes)}, digest verified)."
+            f"({size(item.total_bytes)}, digest verified)."
         ),
-        verbatim(f"Load it: model.load_weights({str(copy)!r})"),
+        verbatim(f"Load it: {load}({str(copy)!r})"),
     )
     return 0
 
@@ -107,8 +118,9 @@ def _destination(item: Checkpoint, to: str) -> Path:
     target = Path(to)
     if target.is_dir() or to.endswith("/"):
         return target / item.file.name
-    ending = _WEIGHTS if item.file.name.endswith(_WEIGHTS) else item.file.suffix
-    if not target.name.endswith(ending):
-        message = f"{to!r} must end in {ending!r}: Keras tells formats apart by it."
+    endings = (one for one in (_WEIGHTS, INDEX_ENDING) if item.file.name.endswith(one))
+    ending = next(endings, item.file.suffix)
+    if not target.name.endswith((ending, _MODEL)):
+        message = f"{to!r} must end in {ending!r} or {_MODEL!r}: Keras tells formats apart by it."
         raise CommandError(message)
     return target

@@ -84,7 +84,7 @@ def _facts(item: Checkpoint) -> Table:
         ("when", f"{saved}{by}, step {item.step}, batch {item.batch}"),
         ("epoch", f"{item.epoch + 1} as Keras prints it; Python: epoch={item.epoch}"),
         ("file", str(item.file)),
-        ("size", size(item.size_bytes)),
+        ("size", _size(item)),
         ("digest", item.digest or "none"),
         ("optimizer", "state included" if item.has_optimizer else "state not included"),
         ("weights", item.weights_kind),
@@ -100,6 +100,12 @@ def _facts(item: Checkpoint) -> Table:
         if value:
             grid.add_row(styled(name, "dim"), styled(value))
     return grid
+
+
+def _size(item: Checkpoint) -> str:
+    if not item.parts:
+        return size(item.size_bytes)
+    return f"{size(item.total_bytes)} in {len(item.stored)} files, which lie side by side"
 
 
 def _words(value: StrEnum | None) -> str:

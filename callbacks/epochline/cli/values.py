@@ -55,6 +55,7 @@ def checkpoint_value(item: Checkpoint) -> dict[str, Any]:
         "why": item.why,
         "path": str(item.file),
         "size_bytes": item.size_bytes,
+        "total_bytes": item.total_bytes,
         "digest": item.digest,
         "weights_kind": item.weights_kind,
         "has_optimizer": item.has_optimizer,

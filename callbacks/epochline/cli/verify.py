@@ -91,10 +91,10 @@ def _verify(items: list[Checkpoint]) -> list[VerifyResult]:
     )
     results = []
     with progress:
-        task = progress.add_task("verifying", total=sum(item.size_bytes or 0 for item in items))
+        task = progress.add_task("verifying", total=sum(item.total_bytes for item in items))
         for item in items:
             results.append(item.verify())
-            progress.advance(task, item.size_bytes or 0)
+            progress.advance(task, item.total_bytes)
     return results
 
 

@@ -114,13 +114,11 @@ def _restore(
     ours = type(main).__name__
     if with_optimizer and entry.optimizer not in ("", ours):
         # Their variables may be as many and of the same shapes, and Keras looks no further.
-        raise CheckpointMismatchError(
-            str(file),
-            [
-                f"it holds the state of {entry.optimizer}, and the model is compiled with {ours}; "
-                "optimizer=False loads the weights alone"
-            ],
+        differs = (
+            f"it holds the state of {entry.optimizer}, and the model is compiled with {ours}; "
+            "optimizer=False loads the weights alone"
         )
+        raise CheckpointMismatchError(str(file), [differs])
     if with_optimizer and not main.built:
         # Keras would skip the state of an optimizer that has no variables yet.
         main.build(model.trainable_variables)

@@ -33,7 +33,7 @@ import errno
 import os
 import time
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -193,9 +193,10 @@ class PendingFile:
                 self._claim_name()
             sync_directory(self.path.parent)
             self._close()
-            if self._old is not None:
-                self._old.unlink(missing_ok=True)
         self._published = True
+        if self._old is not None:
+            with suppress(OSError):  # the new file is safe; the next start removes what is left
+                self._old.unlink()
         return WrittenFile(
             path=self.path,
             size_bytes=self.size_bytes,

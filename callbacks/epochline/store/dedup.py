@@ -118,18 +118,21 @@ class ClonedFile(PendingFile):
         super().__init__(path, replace=replace, size_bytes=size_bytes)
 
     def _create(self, temporary: Path) -> int:
+        descriptor = super()._create(temporary)
+        try:
+            self._fill(descriptor)
+        except BaseException:
+            os.close(descriptor)
+            temporary.unlink(missing_ok=True)
+            raise
+        return descriptor
+
+    def _fill(self, descriptor: int) -> None:
         source = open_regular(self._original)
         try:
             if os.fstat(source).st_size != self._promised_bytes:
-                raise OSError(errno.EINVAL, "its size is another")
-            descriptor = super()._create(temporary)
-            try:
-                _clone(source, descriptor)
-            except BaseException:
-                os.close(descriptor)
-                temporary.unlink(missing_ok=True)
-                raise
-            return descriptor
+                raise OSError(errno.EINVAL, "the older file has another size")
+            _clone(source, descriptor)
         finally:
             os.close(source)
 
@@ -188,15 +191,24 @@ class LinkedFile(PendingFile):
     def _create(self, temporary: Path) -> int:
         os.link(self._original, temporary, follow_symlinks=False)
         try:
-            descriptor = os.open(temporary, UPDATE_FLAGS)
+            return _locked(temporary)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-        if try_flock(descriptor, exclusive=False) is not Flock.BUSY:
-            return descriptor
+
+
+def _locked(path: Path) -> int:
+    """Open a file and lock it together with others who do."""
+    descriptor = os.open(path, UPDATE_FLAGS)
+    try:
+        locked = try_flock(descriptor, exclusive=False)
+    except BaseException:
         os.close(descriptor)
-        temporary.unlink(missing_ok=True)
+        raise
+    if locked is Flock.BUSY:
+        os.close(descriptor)
         raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+    return descriptor
 
 
 _Identity = tuple[int, int, int, int]

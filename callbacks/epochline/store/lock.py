@@ -143,19 +143,19 @@ def is_locked(path: Path) -> bool | None:
     """
     try:
         descriptor = os.open(path, READ_FLAGS)
+        try:
+            locked = try_flock(descriptor, exclusive=False)
+            if locked is Flock.BUSY:
+                return True
+            owner = _read_owner(descriptor)
+            if locked is Flock.UNSUPPORTED or (owner and owner.host != socket.gethostname()):
+                return None
+            return False
+        finally:
+            unlock(descriptor)  # a child forked right now would keep it
+            os.close(descriptor)
     except OSError:
         return None
-    try:
-        locked = try_flock(descriptor, exclusive=False)
-        if locked is Flock.BUSY:
-            return True
-        owner = _read_owner(descriptor)
-        if locked is Flock.UNSUPPORTED or (owner and owner.host != socket.gethostname()):
-            return None
-        return False
-    finally:
-        unlock(descriptor)  # a child forked right now would keep it
-        os.close(descriptor)
 
 
 def _write_owner(descriptor: int) -> None:

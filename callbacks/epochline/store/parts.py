@@ -14,6 +14,7 @@ only files that have the digest that is in its index.
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import time
@@ -21,8 +22,8 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, Self
 
-from epochline.shards import MOST_INDEX_BYTES, index_name, parse_index, shard_name
-from epochline.store.atomic import PendingFile, WrittenFile
+from epochline.shards import MOST_INDEX_BYTES, Shard, index_name, parse_index, shard_name
+from epochline.store.atomic import NO_HARD_LINKS, PendingFile, WrittenFile
 from epochline.store.dedup import LinkedFile
 from epochline.store.files import local_path, open_regular
 from epochline.store.verify import verify
@@ -33,7 +34,10 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-__all__ = ["Find", "PendingParts", "remove_orphans"]
+__all__ = ["Divided", "Find", "PendingParts", "remove_orphans"]
+
+# Besides: the file has just gone, is on another file system, or is locked by somebody.
+_CANNOT_LINK = NO_HARD_LINKS | {errno.ENOENT, errno.EXDEV, errno.EAGAIN}
 
 Find = Callable[[int, str], "Path | None"]
 """Size and digest of a shard to a file that has these bytes already."""
@@ -106,9 +110,9 @@ class PendingParts:
         target = self.path.with_name(shard_name(self.path.name, place))
         try:
             linked = LinkedFile(target, original, size_bytes=size_bytes, digest=digest)
-        except FileExistsError:
-            raise
-        except OSError:  # too many links, say, or it has just gone: then it is written
+        except OSError as error:
+            if error.errno not in _CANNOT_LINK:
+                raise
             return False
         self._pending.append(linked)
         return True
@@ -127,22 +131,42 @@ class PendingParts:
         for pending in self._pending:
             pending.sync()
         index = self._division.index(self.path.name, [one.digest for one in self._pending])
-        with PendingFile(self.path, replace=False, size_bytes=len(index)) as main:
-            main.write(index)
-            main.sync()
-            published: list[WrittenFile] = []
-            try:
-                for place, pending in enumerate(self._pending):
-                    published.append(pending.publish(shard_name(self.path.name, place)))
-                written = main.publish()
-            except BaseException:
-                for one in published:
-                    one.path.unlink(missing_ok=True)
-                raise
+        try:
+            with PendingFile(self.path, replace=False, size_bytes=len(index)) as main:
+                main.write(index)
+                main.sync()
+                try:
+                    published = [
+                        pending.publish(shard_name(self.path.name, place))
+                        for place, pending in enumerate(self._pending)
+                    ]
+                    written = main.publish()
+                except BaseException as error:
+                    self._withdraw(error)  # while the index can still tell what is left
+                    raise
+        except BaseException as error:
+            self._withdraw(error)  # once the index has no name any more
+            raise
         self.parts = tuple(
             (one, place in self._division.shared) for place, one in enumerate(published)
         )
         return replace(written, seconds=time.perf_counter() - self._started)
+
+    def _withdraw(self, error: BaseException) -> None:
+        """Take the names of the shards away, unless there is an index for them."""
+        shards = [
+            Shard(
+                name=shard_name(self.path.name, place),
+                size_bytes=pending.size_bytes,
+                digest=pending.digest,
+            )
+            for place, pending in enumerate(self._pending)
+        ]
+        try:
+            _remove_shards(self.path, shards)
+        except OSError as failure:
+            # The first error is the one to act on; it must not be hidden by a second.
+            error.add_note(f"Cleaning up after {self.path.name!r} failed as well: {failure}")
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -185,11 +209,17 @@ def remove_orphans(index: Path) -> None:
         shards = parse_index(data, index.name)
     except ValueError:  # killed before the index was whole, and so before any shard had its name
         return
-    recorded = [shard for shard in shards if shard.digest and shard.size_bytes is not None]
-    names = {index_name(shard.name) for shard in recorded}
-    if any(name and os.path.lexists(index.with_name(name)) for name in names):
-        return  # the checkpoint is complete
-    for shard in recorded:
+    recorded = [shard for shard in shards if shard.digest]
+    name = index_name(recorded[0].name) if recorded else None
+    if name is not None:
+        _remove_shards(index.with_name(name), recorded)
+
+
+def _remove_shards(index: Path, shards: Sequence[Shard]) -> None:
+    """Remove shards that are what was recorded, unless the index that names them is there."""
+    if os.path.lexists(index):
+        return
+    for shard in shards:
         path = index.with_name(shard.name)
         if verify(path, size_bytes=shard.size_bytes or 0, digest=shard.digest):
             path.unlink(missing_ok=True)

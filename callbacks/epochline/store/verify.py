@@ -135,9 +135,10 @@ def records_of(file: Path, stored: Sequence[FilePart]) -> list[FileRecord]:
         file: The file that it is known by.
         stored: What was recorded of all of them, in that order; of the shards only names count.
     """
+    paths = [file, *(file.with_name(PurePath(one.path).name) for one in stored[1:])]
     return [
-        FileRecord(file.with_name(PurePath(one.path).name), one.size_bytes, one.digest)
-        for one in stored
+        FileRecord(path, one.size_bytes, one.digest)
+        for path, one in zip(paths, stored, strict=True)
     ]
 
 

@@ -6,7 +6,15 @@
  * answer in our language at all (`Unreachable`).
  */
 import { type Decoder, decode, ShapeError } from './decode';
-import type { CheckpointDetail, ErrorCode, RestoreAnswer, Runs, Timeline } from './types';
+import type {
+  CheckpointDetail,
+  Diff,
+  ErrorCode,
+  RestoreAnswer,
+  Runs,
+  Timeline,
+  Timelines,
+} from './types';
 
 const TIMEOUT_MS = 30_000;
 
@@ -34,9 +42,17 @@ export class Unreachable extends Error {
 export interface Api {
   /** The same object as before when nothing changed. */
   runs(): Promise<Runs>;
-  /** Null when the run is still at `since`. */
-  timeline(run: string, since: string | null): Promise<Timeline | null>;
+  /**
+   * What charts and table need of some runs; of the decisions only those that did something.
+   *
+   * `take` gets the answers as they come: the server needs a while for a hundred long runs.
+   */
+  timelines(runs: readonly string[], take: (part: Timelines) => void): Promise<void>;
+  /** All of one run, with the decisions that left things as they were. */
+  timeline(run: string): Promise<Timeline>;
   checkpoint(run: string, id: string, verify: boolean): Promise<CheckpointDetail>;
+  /** Reads both files where their digests differ; stops when the signal says so. */
+  diff(run: string, a: string, b: string, signal: AbortSignal): Promise<Diff>;
   restore(run: string, id: string): Promise<RestoreAnswer>;
 }
 
@@ -82,6 +98,40 @@ function query(route: string, parameters: Record<string, string>): string {
   return `./${route}?${new URLSearchParams(parameters)}`;
 }
 
+/** Proxies refuse longer addresses. */
+const LONGEST_URL = 6_000;
+/** So many runs are one answer: few enough that none of them takes long. */
+const RUNS_PER_REQUEST = 12;
+/** Browsers open six connections per server; the others are left for what the user asks for. */
+const PARALLEL = 3;
+
+/** The addresses that ask for all runs. */
+function urlsOf(runs: readonly string[]): string[] {
+  const urls: string[] = [];
+  let count = 0;
+  for (const run of runs) {
+    const next = new URLSearchParams({ run }).toString();
+    const last = urls.at(-1);
+    if (
+      last === undefined ||
+      ++count > RUNS_PER_REQUEST ||
+      last.length + next.length > LONGEST_URL
+    ) {
+      urls.push(`./timelines?${next}`);
+      count = 1;
+    } else urls[urls.length - 1] = `${last}&${next}`;
+  }
+  return urls;
+}
+
+async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const queue = [...items];
+  const worker = async () => {
+    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item);
+  };
+  await Promise.all(Array.from({ length: PARALLEL }, worker));
+}
+
 /** An `Api` that talks to the server this page came from. */
 export function httpApi(): Api {
   let last: { etag: string; answer: Runs } | null = null;
@@ -95,14 +145,21 @@ export function httpApi(): Api {
       last = etag === null ? null : { etag, answer };
       return answer;
     },
-    async timeline(run, since) {
-      const response = await send(query('timeline', since === null ? { run } : { run, since }), {});
-      return response.status === 304 ? null : read(response, decode.timeline);
+    async timelines(runs, take) {
+      await inParallel(urlsOf(runs), async (url) =>
+        take(await read(await send(url, {}), decode.timelines)),
+      );
+    },
+    async timeline(run) {
+      return read(await send(query('timeline', { run }), {}), decode.timeline);
     },
     async checkpoint(run, id, verify) {
       const url = query('checkpoint', verify ? { run, id, verify: '1' } : { run, id });
       // Reading a large file again takes as long as the disk needs.
       return read(await send(url, verify ? { signal: null } : {}), decode.checkpoint);
+    },
+    async diff(run, a, b, signal) {
+      return read(await send(query('diff', { run, a, b }), { signal }), decode.diff);
     },
     async restore(run, id) {
       const response = await send('./restore', {

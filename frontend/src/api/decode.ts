@@ -5,8 +5,6 @@
  */
 import {
   BASES,
-  type Change,
-  type ChangeColumns,
   type CheckpointDetail,
   DIRECTIONS,
   type Diff,
@@ -22,6 +20,7 @@ import {
   type ScalarTags,
   STATUSES,
   type Timeline,
+  type Timelines,
   TOPICS,
   WEIGHTS_KINDS,
 } from './types';
@@ -34,13 +33,20 @@ export class ShapeError extends Error {
   }
 }
 
-export type Decoder<T> = (value: unknown, path: string) => T;
+type Test = (value: unknown) => boolean;
 
-function primitive<T>(expected: string, test: (value: unknown) => boolean): Decoder<T> {
-  return (value, path) => {
+export interface Decoder<T> {
+  (value: unknown, path: string): T;
+  /** Whether a value passes, for what is no object: there are millions of them. */
+  readonly test?: Test;
+}
+
+function primitive<T>(expected: string, test: Test): Decoder<T> {
+  const decoder: Decoder<T> = (value, path) => {
     if (!test(value)) throw new ShapeError(path, expected, value);
     return value as T;
   };
+  return Object.assign(decoder, { test });
 }
 
 const text = primitive<string>('text', (v) => typeof v === 'string');
@@ -61,12 +67,16 @@ function oneOf<const T extends readonly string[]>(values: T): Decoder<T[number]>
 }
 
 function nullable<T>(inner: Decoder<T>): Decoder<T | null> {
-  return (value, path) => (value === null ? null : inner(value, path));
+  const { test } = inner;
+  const decoder = (value: unknown, path: string) => (value === null ? null : inner(value, path));
+  return test ? Object.assign(decoder, { test: (v: unknown) => v === null || test(v) }) : decoder;
 }
 
 function list<T>(inner: Decoder<T>): Decoder<T[]> {
   return (value, path) => {
     if (!Array.isArray(value)) throw new ShapeError(path, 'a list', value);
+    // The path of an item is only made when something is wrong.
+    if (inner.test && value.every(inner.test)) return value;
     for (let i = 0; i < value.length; i++) inner(value[i], `${path}[${i}]`);
     return value as T[];
   };
@@ -146,13 +156,10 @@ const position = {
   session: list(count),
   epoch: list(integer),
   step: list(integer),
-  batch: list(integer),
   wall_time: list(number),
 };
 
-const history = columns<Timeline['history']>(
-  object({ ...position, duration_seconds: list(num), metrics: record(list(num)) }),
-);
+const history = columns<Timeline['history']>(object({ ...position, metrics: record(list(num)) }));
 
 const checkpoints = columns<Timeline['checkpoints']>(
   object({
@@ -163,7 +170,6 @@ const checkpoints = columns<Timeline['checkpoints']>(
     why: list(text),
     name: list(text),
     size_bytes: list(num),
-    digest: list(nullable(text)),
     weights_kind: list(oneOf(WEIGHTS_KINDS)),
     metrics: record(list(num)),
   }),
@@ -236,16 +242,15 @@ const checkpoint: Decoder<CheckpointDetail> = object({
   verify: nullable(object({ ok: flag, message: text })),
 });
 
-const change = object<Change>({
+const change = {
   relative_change: num,
   relative_at_least: num,
   cosine: num,
   max_abs: num,
   norm_a: num,
   norm_b: num,
-});
-
-const changes: { [K in keyof ChangeColumns]: Decoder<ChangeColumns[K]> } = {
+};
+const changes = {
   relative_change: list(num),
   relative_at_least: list(num),
   cosine: list(num),
@@ -260,7 +265,7 @@ const diff: Decoder<Diff> = object({
   b: text,
   sentence: text,
   notes: list(text),
-  weights: change,
+  weights: object(change),
   layers: columns<Diff['layers']>(
     object({
       ...changes,
@@ -293,7 +298,13 @@ const diff: Decoder<Diff> = object({
 const scalarTags: Decoder<ScalarTags> = object({ run: text, tags: list(text) });
 
 const scalars: Decoder<Scalars> = columns(
-  object({ run: text, tag: text, step: list(integer), wall_time: list(number), value: list(num) }),
+  object({
+    run: text,
+    tag: text,
+    step: list(integer),
+    wall_time: list(number),
+    value: list(num),
+  }),
 );
 
 const restore: Decoder<RestoreAnswer> = object({
@@ -306,14 +317,20 @@ const restore: Decoder<RestoreAnswer> = object({
   message: text,
 });
 
-const error: Decoder<ErrorAnswer> = object({
-  error: object({ code: oneOf(ERROR_CODES), message: text, hint: text }),
+const failure = object({ code: oneOf(ERROR_CODES), message: text, hint: text });
+
+const error: Decoder<ErrorAnswer> = object({ error: failure });
+
+const timelines: Decoder<Timelines> = object({
+  timelines: list(timeline),
+  failures: list(object({ run: text, error: failure })),
 });
 
 /** One decoder per documented answer. */
 export const decode = {
   runs,
   timeline,
+  timelines,
   checkpoint,
   diff,
   scalarTags,

@@ -30,9 +30,10 @@ export const END_REASONS = [
 ] as const;
 export const STATUSES = ['saved', 'pinned', 'pruned', 'missing', 'corrupt', 'failed'] as const;
 export const REASONS = ['best', 'scheduled', 'manual', 'adopted', 'average'] as const;
-export const TOPICS = ['checkpoint', 'learning_rate', 'stop', 'restore', 'weights'] as const;
+export const TOPICS = ['checkpoint', 'learning_rate', 'stop', 'restore'] as const;
 export const DIRECTIONS = ['min', 'max'] as const;
 export const WEIGHTS_KINDS = ['raw', 'ema'] as const;
+export const BASES = ['digests', 'bytes', 'statistics', 'nothing'] as const;
 
 export type ErrorCode = (typeof ERROR_CODES)[number];
 export type RunState = (typeof RUN_STATES)[number];
@@ -41,6 +42,7 @@ export type Status = (typeof STATUSES)[number];
 export type Reason = (typeof REASONS)[number];
 export type Topic = (typeof TOPICS)[number];
 export type Direction = (typeof DIRECTIONS)[number];
+export type Basis = (typeof BASES)[number];
 export type WeightsKind = (typeof WEIGHTS_KINDS)[number];
 
 export interface ErrorAnswer {
@@ -93,9 +95,7 @@ export interface History {
   session: number[];
   epoch: number[];
   step: number[];
-  batch: number[];
   wall_time: number[];
-  duration_seconds: Num[];
   metrics: Record<string, Num[]>;
 }
 
@@ -104,14 +104,12 @@ export interface Checkpoints {
   session: number[];
   epoch: number[];
   step: number[];
-  batch: number[];
   wall_time: number[];
   status: Status[];
   reason: Reason[];
   why: string[];
   name: string[];
   size_bytes: Num[];
-  digest: (string | null)[];
   weights_kind: WeightsKind[];
   metrics: Record<string, Num[]>;
 }
@@ -120,7 +118,6 @@ export interface Decisions {
   session: number[];
   epoch: number[];
   step: number[];
-  batch: number[];
   wall_time: number[];
   topic: Topic[];
   verdict: string[];
@@ -153,6 +150,7 @@ export interface Gap {
   message: string;
 }
 
+/** An `Outline`, and what of a `Timeline` is read besides: its further decisions. */
 export interface Timeline {
   run: string;
   revision: string;
@@ -167,6 +165,11 @@ export interface Timeline {
   decisions: Decisions;
   notices: Notice[];
   gaps: Gap[];
+}
+
+export interface Timelines {
+  timelines: Timeline[];
+  failures: { run: string; error: ErrorAnswer['error'] }[];
 }
 
 export interface CheckpointDetail {
@@ -192,14 +195,10 @@ export interface CheckpointDetail {
   verify: { ok: boolean; message: string } | null;
 }
 
-export const BASES = ['digests', 'bytes', 'statistics', 'nothing'] as const;
-export type Basis = (typeof BASES)[number];
-
-/** How far a and b are apart. */
+/** How far two sets of weights are apart. */
 export interface Change {
-  /** |b - a| / |a|; null when only statistics are left. */
   relative_change: Num;
-  /** What it is at least. */
+  /** What it is at least, when only statistics are left. */
   relative_at_least: Num;
   cosine: Num;
   max_abs: Num;
@@ -207,7 +206,7 @@ export interface Change {
   norm_b: Num;
 }
 
-export type ChangeColumns = { [K in keyof Change]: Num[] };
+type ChangeColumns = { [K in keyof Change]: Num[] };
 
 export interface LayerChanges extends ChangeColumns {
   layer: string[];
@@ -236,7 +235,6 @@ export interface Diff {
   b: string;
   sentence: string;
   notes: string[];
-  /** All weights of the model as one vector, without the optimizer. */
   weights: Change;
   layers: LayerChanges;
   variables: VariableChanges;

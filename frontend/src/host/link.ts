@@ -45,8 +45,29 @@ function replaceHash(host: Window, key: string, value: string): void {
   host.history.replaceState(host.history.state, '', `#${tokens.join('&')}`);
 }
 
+/** Browsers refuse more changes than about a hundred in ten seconds: a slider makes more. */
+const PAUSE_MS = 200;
+
+/** Keeps the link up to date: a change at once, those that follow quickly all together. */
+export function linkWriter(initial: LinkState): (next: LinkState) => void {
+  let written = initial;
+  let wanted = initial;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const write = () => {
+    timer = undefined;
+    if (wanted === written) return;
+    writeLink(wanted, written);
+    written = wanted;
+    timer = setTimeout(write, PAUSE_MS);
+  };
+  return (next) => {
+    wanted = next;
+    if (timer === undefined) write();
+  };
+}
+
 /** Writes what changed since `before`. A host that refuses costs the link, never the view. */
-export function writeLink(state: LinkState, before: LinkState): void {
+function writeLink(state: LinkState, before: LinkState): void {
   const host: TensorBoardWindow | null = hostWindow();
   if (host === null) return;
   const old = formatLink(before);

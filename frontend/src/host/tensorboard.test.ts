@@ -2,11 +2,12 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { DEFAULT_LINK, LINK_PREFIX } from '../model/deep-link';
 import { copyText } from './clipboard';
-import { readLink, writeLink } from './link';
+import { linkWriter, readLink } from './link';
 import { isHidden, nameDocument, watchVisibility } from './tensorboard';
 
 afterEach(() => {
   window.location.hash = '';
+  vi.useRealTimers();
   Reflect.deleteProperty(window, 'tensorboard');
 });
 
@@ -34,7 +35,7 @@ describe('the link', () => {
   test('is written through TensorBoard’s own storage, only where it changed', () => {
     const setString = vi.fn();
     Object.assign(window, { tensorboard: { tf_storage: { setString } } });
-    writeLink({ ...DEFAULT_LINK, axis: 'step' }, DEFAULT_LINK);
+    linkWriter(DEFAULT_LINK)({ ...DEFAULT_LINK, axis: 'step' });
     expect(setString).toHaveBeenCalledExactlyOnceWith(`${LINK_PREFIX}axis`, 'step', {
       useLocationReplace: true,
       defaultValue: '',
@@ -43,11 +44,28 @@ describe('the link', () => {
 
   test('is written into the hash where there is no such storage', () => {
     window.location.hash = '#epochline&p.other.x=1';
-    writeLink({ ...DEFAULT_LINK, zoom: [1, 2] }, DEFAULT_LINK);
+    linkWriter(DEFAULT_LINK)({ ...DEFAULT_LINK, zoom: [1, 2] });
     expect(window.location.hash).toBe('#epochline&p.other.x=1&p.epochline.zoom=1~2');
     expect(readLink()).toEqual({ ...DEFAULT_LINK, zoom: [1, 2] });
-    writeLink(DEFAULT_LINK, { ...DEFAULT_LINK, zoom: [1, 2] });
+    linkWriter({ ...DEFAULT_LINK, zoom: [1, 2] })(DEFAULT_LINK);
     expect(window.location.hash).toBe('#epochline&p.other.x=1');
+  });
+
+  test('is written at once, and what follows quickly all together', () => {
+    vi.useFakeTimers();
+    const setString = vi.fn();
+    Object.assign(window, { tensorboard: { tf_storage: { setString } } });
+    const write = linkWriter(DEFAULT_LINK);
+    const smoothed = (smoothing: number) => write({ ...DEFAULT_LINK, smoothing });
+    const written = () => setString.mock.calls.map(([, value]) => value);
+    smoothed(0.1);
+    expect(written()).toEqual(['0.1']);
+    for (const weight of [0.2, 0.3, 0.4]) smoothed(weight);
+    vi.advanceTimersByTime(1_000);
+    expect(written()).toEqual(['0.1', '0.4']);
+    smoothed(0.4);
+    vi.advanceTimersByTime(1_000);
+    expect(written()).toHaveLength(2);
   });
 
   test('that the host refuses costs nothing else', () => {
@@ -55,7 +73,7 @@ describe('the link', () => {
       throw new Error('refused');
     };
     Object.assign(window, { tensorboard: { tf_storage: { setString } } });
-    expect(() => writeLink({ ...DEFAULT_LINK, axis: 'step' }, DEFAULT_LINK)).not.toThrow();
+    expect(() => linkWriter(DEFAULT_LINK)({ ...DEFAULT_LINK, axis: 'step' })).not.toThrow();
   });
 });
 

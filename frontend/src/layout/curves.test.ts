@@ -1,7 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import { buildRun } from '../model/run';
+import { buildRun, type RunModel } from '../model/run';
 import { history, timeline } from '../testing/builders';
-import { allX, learningRateCurves, metricCurves, nearestPoint, nearestRow } from './curves';
+import {
+  focusCurves,
+  focusRates,
+  learningRateCurves,
+  metricCurves,
+  nearestPoint,
+  nearestRow,
+} from './curves';
 
 const run = {
   model: buildRun(
@@ -18,9 +25,11 @@ const run = {
 };
 const LOSS = { key: 'loss', train: 'loss', validation: 'val_loss', rank: 'val_loss' };
 
+const VIEW = { choice: LOSS, axis: 'epoch', smoothing: 0 } as const;
+
 describe('curves', () => {
   test('validation is solid, its training partner dashed and paler', () => {
-    const [train, validation] = metricCurves([run], LOSS, 'epoch', null);
+    const [train, validation] = metricCurves([run], VIEW);
     expect(train).toMatchObject({ dashed: true, ys: run.model.series('loss') });
     expect(validation).toMatchObject({ dashed: false, ys: run.model.series('val_loss'), alpha: 1 });
     expect(train?.alpha).toBeLessThan(1);
@@ -28,23 +37,41 @@ describe('curves', () => {
 
   test('training alone is solid', () => {
     const alone = { ...run, model: buildRun(timeline({ history: history({ loss: [1, 2] }) })) };
-    const curves = metricCurves([alone], LOSS, 'epoch', null);
+    const curves = metricCurves([alone], VIEW);
     expect(curves.map(({ dashed }) => dashed)).toEqual([false]);
   });
 
-  test('in a crowd only the run in focus has its training curve', () => {
+  test('in a crowd have their training partner only in focus', () => {
     const crowd = Array.from({ length: 30 }, () => run);
-    expect(metricCurves(crowd, LOSS, 'epoch', null).some(({ dashed }) => dashed)).toBe(false);
-    expect(metricCurves(crowd, LOSS, 'epoch', 'pima').some(({ dashed }) => dashed)).toBe(true);
+    expect(metricCurves(crowd, VIEW).some(({ dashed }) => dashed)).toBe(false);
+    expect(focusCurves(run, VIEW).map(({ dashed }) => dashed)).toEqual([true, false]);
   });
 
-  test('the learning rate is drawn in steps', () => {
+  test('that are smoothed have their values behind them, but not in a crowd', () => {
+    const view = { ...VIEW, smoothing: 0.6 };
+    const [raw, smoothed] = metricCurves([run], view).filter(({ dashed }) => !dashed);
+    expect(raw?.ys).toBe(run.model.series('val_loss'));
+    expect(smoothed?.ys).toBe(run.model.smoothed('val_loss', 0.6));
+    expect(raw?.alpha).toBeLessThan(0.5);
+    const crowd = Array.from({ length: 30 }, () => run);
+    expect(metricCurves(crowd, view)).toHaveLength(30);
+  });
+
+  test('fade where the training went back and took another way', () => {
+    const back = history({ val_loss: [5, 4, 3, 3.5] }, [0, 1, 2, 1]);
+    const model = buildRun(timeline({ history: back }));
+    const [left, kept] = metricCurves([{ ...run, model }], VIEW);
+    expect(left?.pieces.map(({ from, to }) => [from, to])).toEqual([[1, 3]]);
+    expect(kept?.pieces.map(({ from, to }) => [from, to])).toEqual([
+      [0, 1],
+      [3, 4],
+    ]);
+    expect(left?.alpha).toBeLessThan(0.5);
+  });
+
+  test('of the learning rate are drawn in steps', () => {
     expect(learningRateCurves([run], 'epoch')).toMatchObject([{ stepped: true, dashed: false }]);
-  });
-
-  test('x covers curves and checkpoints', () => {
-    expect(Math.min(...allX([run], 'epoch'))).toBe(1);
-    expect(Math.max(...allX([run], 'epoch'))).toBe(3);
+    expect(focusRates(run, 'epoch')).toMatchObject([{ stepped: true }]);
   });
 });
 
@@ -58,13 +85,14 @@ describe('what is under the pointer', () => {
       ...run,
       model: buildRun(timeline({ run: 'other', history: history({ loss: [9, 9, 9] }) })),
     };
+    const both = (model: RunModel) => [model.series('val_loss'), model.series('loss')];
     const at = (y: number) =>
-      nearestPoint([run, other], 'epoch', ['val_loss', 'loss'], { x: 2, y }, false)?.run.model.name;
+      nearestPoint([run, other], 'epoch', both, { x: 2, y }, false)?.run.model.name;
     expect(at(0.55)).toBe('pima');
     expect(at(8)).toBe('other');
   });
 
   test('is nothing without runs', () => {
-    expect(nearestPoint([], 'epoch', ['loss'], { x: 0, y: 0 }, false)).toBeNull();
+    expect(nearestPoint([], 'epoch', () => [], { x: 0, y: 0 }, false)).toBeNull();
   });
 });

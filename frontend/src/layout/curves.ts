@@ -16,55 +16,96 @@ export interface DrawnCurve extends Curve {
   readonly stepped: boolean;
 }
 
+/** What the metric chart shows of every run. */
+export interface MetricView {
+  readonly choice: MetricChoice;
+  readonly axis: Axis;
+  readonly smoothing: number;
+}
+
 /**
  * Above this number of runs curves are drawn thin and translucent, and training only for the run in
  * focus: twice a hundred curves would be a smear.
  */
-const CROWD = 20;
+export const CROWD = 20;
 
-export function metricCurves(
-  runs: readonly ShownRun[],
-  { train, validation }: MetricChoice,
-  axis: Axis,
-  focused: string | null,
+const FADED = 0.3;
+/** The values that a smoothed curve stands for, behind it. */
+const RAW = 0.25;
+
+type Style = Pick<DrawnCurve, 'dashed' | 'alpha' | 'width' | 'stepped'>;
+
+/** The curve of a run; what it left behind is a faded curve of its own. */
+function curvesOf({ model, color }: ShownRun, axis: Axis, ys: Float64Array, style: Style) {
+  const base = { xs: model.xs(axis), ys, color, ...style };
+  const kept = model.pieces.filter(({ abandoned }) => !abandoned);
+  if (kept.length === model.pieces.length) return [{ ...base, pieces: kept }];
+  const left = model.pieces.filter(({ abandoned }) => abandoned);
+  return [
+    { ...base, pieces: left, alpha: style.alpha * FADED },
+    { ...base, pieces: kept },
+  ];
+}
+
+/** The curve of one metric of a run, with its raw values behind it when it is smoothed. */
+function metricOfRun(
+  run: ShownRun,
+  metric: string,
+  { axis, smoothing }: MetricView,
+  style: Style,
+  raw: boolean,
 ): DrawnCurve[] {
+  const ys = run.model.series(metric);
+  const smoothed = run.model.smoothed(metric, smoothing);
+  if (ys === null || smoothed === null) return [];
+  const behind = raw && smoothing > 0;
+  return [
+    ...(behind ? curvesOf(run, axis, ys, { ...style, alpha: style.alpha * RAW, width: 1 }) : []),
+    ...curvesOf(run, axis, smoothed, style),
+  ];
+}
+
+/** Both curves of a run: training is the paler partner of validation; without one it is the curve itself. */
+function pair(run: ShownRun, view: MetricView, style: Style, raw: boolean, training: boolean) {
+  const { train, validation } = view.choice;
+  const validated = validation !== null && run.model.series(validation) !== null;
+  const curves: DrawnCurve[] = [];
+  if (train !== null && (training || !validated)) {
+    const paler = { ...style, dashed: true, width: 0.75 * style.width, alpha: 0.7 * style.alpha };
+    curves.push(...metricOfRun(run, train, view, validated ? paler : style, raw));
+  }
+  if (validation !== null) curves.push(...metricOfRun(run, validation, view, style, raw));
+  return curves;
+}
+
+export function metricCurves(runs: readonly ShownRun[], view: MetricView): DrawnCurve[] {
   const crowded = runs.length > CROWD;
-  return runs.flatMap(({ model, color }) => {
-    const focus = model.name === focused;
-    const crowd = crowded && !focus;
-    const base = { xs: model.xs(axis), pieces: model.pieces, color, stepped: false };
-    const line = (metric: string | null, dashed: boolean): DrawnCurve[] => {
-      const ys = metric === null ? null : model.series(metric);
-      if (ys === null) return [];
-      const width = dashed ? 1.25 : focus ? 2.25 : crowd ? 1 : 1.75;
-      return [{ ...base, ys, dashed, width, alpha: (crowd ? 0.6 : 1) * (dashed ? 0.7 : 1) }];
-    };
-    const both = model.series(validation ?? '') !== null;
-    // Training is the paler partner of validation; without one it is the curve itself.
-    return [...(both && crowd ? [] : line(train, both)), ...line(validation, false)];
-  });
+  const style = {
+    dashed: false,
+    stepped: false,
+    alpha: crowded ? 0.5 : 1,
+    width: crowded ? 1 : 1.75,
+  };
+  return runs.flatMap((run) => pair(run, view, style, !crowded, !crowded));
+}
+
+/** The curves of the run in focus, to be drawn over the others: all there is of it, and wider. */
+export function focusCurves(run: ShownRun, view: MetricView): DrawnCurve[] {
+  return pair(run, view, { dashed: false, stepped: false, alpha: 1, width: 2.5 }, true, true);
 }
 
 export function learningRateCurves(runs: readonly ShownRun[], axis: Axis): DrawnCurve[] {
-  return runs.flatMap(({ model, color }) => {
-    const ys = learningRates(model);
-    if (ys === null) return [];
-    const base = { xs: model.xs(axis), pieces: model.pieces, color };
-    return [{ ...base, ys, dashed: false, width: 1.5, alpha: 1, stepped: true }];
+  const style = { dashed: false, stepped: true, alpha: runs.length > CROWD ? 0.5 : 1, width: 1.5 };
+  return runs.flatMap((run) => {
+    const ys = learningRates(run.model);
+    return ys === null ? [] : curvesOf(run, axis, ys, style);
   });
 }
 
-/** Every x that must be in view when nothing is zoomed. */
-export function* allX(runs: readonly ShownRun[], axis: Axis): Generator<number> {
-  for (const { model } of runs) {
-    const xs = model.xs(axis);
-    for (const { from, to } of model.pieces) {
-      yield Number(xs[from]);
-      yield Number(xs[to - 1]);
-    }
-    for (const row of model.checkpoints) yield model.x(row, axis);
-    for (const decision of model.decisions) if (decision.acted) yield model.x(decision, axis);
-  }
+export function focusRates(run: ShownRun, axis: Axis): DrawnCurve[] {
+  const ys = learningRates(run.model);
+  const style = { dashed: false, stepped: true, alpha: 1, width: 2.5 };
+  return ys === null ? [] : curvesOf(run, axis, ys, style);
 }
 
 /** The history row nearest to x. */
@@ -85,23 +126,27 @@ export function nearestRow(model: RunModel, axis: Axis, x: number): number | nul
   return found;
 }
 
-/** The run and row whose value is nearest to a point of the chart. */
+export interface NearestPoint {
+  readonly run: ShownRun;
+  readonly row: number;
+}
+
+/** The run and row whose value is nearest to a point of the chart; `seriesOf` tells a run's curves. */
 export function nearestPoint(
   runs: readonly ShownRun[],
   axis: Axis,
-  metrics: readonly string[],
+  seriesOf: (model: RunModel) => readonly (Float64Array | null)[],
   point: { x: number; y: number },
   log: boolean,
-): { run: ShownRun; row: number } | null {
+): NearestPoint | null {
   const height = (value: number) => (log ? Math.log(value) : value);
-  let found: { run: ShownRun; row: number } | null = null;
+  let found: NearestPoint | null = null;
   let nearest = Number.POSITIVE_INFINITY;
   for (const run of runs) {
     const row = nearestRow(run.model, axis, point.x);
     if (row === null) continue;
-    for (const metric of metrics) {
-      const value = run.model.series(metric)?.[row] ?? Number.NaN;
-      const distance = Math.abs(height(value) - height(point.y));
+    for (const series of seriesOf(run.model)) {
+      const distance = Math.abs(height(Number(series?.[row])) - height(point.y));
       if (distance < nearest) {
         found = { run, row };
         nearest = distance;

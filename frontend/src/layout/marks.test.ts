@@ -1,8 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { bestCheckpoint } from '../model/best';
 import { buildRun } from '../model/run';
-import { checkpoints, decisions, timeline } from '../testing/builders';
-import { curveMarks, hitMark, laneMarks, type Mark, placeMarks, type ShownRun } from './marks';
+import { checkpoints, decisions, history, timeline } from '../testing/builders';
+import {
+  crowding,
+  curveMarks,
+  hitMark,
+  laneMarks,
+  type Mark,
+  placeMarks,
+  type ShownRun,
+} from './marks';
 
 function shown(part: Parameters<typeof timeline>[0] = {}): ShownRun {
   const model = buildRun(timeline(part));
@@ -56,6 +64,17 @@ describe('marks of the lanes', () => {
   });
 });
 
+test('marks of what the training left behind are faded', () => {
+  const back = shown({
+    history: history({ val_loss: [5, 4, 3, 3.5] }, [0, 1, 2, 1]),
+    checkpoints: checkpoints([
+      { id: 'kept', epoch: 0 },
+      { id: 'left', epoch: 2 },
+    ]),
+  });
+  expect(laneMarks([back], 'epoch').map(({ faded }) => faded)).toEqual([false, true]);
+});
+
 describe('marks on the curve', () => {
   const run = shown({ checkpoints: STATUSES, best: 'own' });
 
@@ -88,6 +107,7 @@ describe('placing', () => {
     x,
     y: 0,
     strong: false,
+    faded: false,
     ...part,
   });
   const place = (marks: Mark[], selected: string | null = null) =>
@@ -119,6 +139,13 @@ describe('placing', () => {
     expect(keys([mark('a', -5), mark('b', 50), mark('c', 105), mark('d', Number.NaN)])).toEqual([
       'b',
     ]);
+  });
+
+  test('plain marks shrink as their lane fills', () => {
+    const lane = (count: number) => Array.from({ length: count }, (_, i) => mark(`${i}`, 10 * i));
+    expect(crowding(place(lane(2)), 100)).toBe(1);
+    expect(crowding(place(lane(11)), 100)).toBeLessThan(1);
+    expect(crowding([], 100)).toBe(1);
   });
 
   test('a click means the nearest mark within twelve pixels, the topmost on a tie', () => {

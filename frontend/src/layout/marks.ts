@@ -12,7 +12,6 @@ import { toNumber } from '../model/num';
 import { type Checkpoint, metricOf, type RunModel } from '../model/run';
 import type { Target } from '../model/target';
 import { checkpointShape, decisionShape, type Shape } from './glyphs';
-import type { Range } from './ranges';
 
 export interface Mark {
   readonly target: Target;
@@ -23,6 +22,8 @@ export interface Mark {
   readonly y: number;
   /** Drawn larger and last. */
   readonly strong: boolean;
+  /** Of a part that the training left behind. */
+  readonly faded: boolean;
   /** Written beside the mark. */
   readonly label?: string;
   /** Where the label has most room. */
@@ -88,7 +89,8 @@ export function curveMarks(
       const { target, key } = row;
       const shape = checkpointShape(row.status, row === best, row === own);
       const strong = row === winner || (row === best && runs.length <= FEW);
-      const mark = { target, key, shape, color, x: model.x(row, axis), y, strong };
+      const x = model.x(row, axis);
+      const mark = { target, key, shape, color, x, y, strong, faded: model.abandoned(row) };
       const label = `${formatMetric(metricOf(row, metric))} · epoch ${formatEpoch(row.epoch)}`;
       marks.push(row === winner ? { ...mark, label, labelBelow: direction === 'min' } : mark);
     }
@@ -110,6 +112,7 @@ export function learningRateMarks(runs: readonly ShownRun[], axis: Axis): Mark[]
         x: model.x(decision, axis),
         y: toNumber(decision.lrAfter),
         strong: false,
+        faded: model.abandoned(decision),
       }))
       .filter(({ y }) => Number.isFinite(y)),
   );
@@ -127,6 +130,7 @@ export function laneMarks(runs: readonly ShownRun[], axis: Axis): Mark[] {
       x: model.x(row, axis),
       y: lane + CHECKPOINT_OFFSET,
       strong: row === best,
+      faded: model.abandoned(row),
     }));
     for (const decision of model.decisions) {
       const shape = decisionShape(decision);
@@ -134,7 +138,8 @@ export function laneMarks(runs: readonly ShownRun[], axis: Axis): Mark[] {
       const x = model.x(decision, axis);
       const y = lane + DECISION_OFFSET;
       const { target, key } = decision;
-      marks.push({ target, key, shape, color, x, y, strong: shape === 'square' });
+      const faded = model.abandoned(decision);
+      marks.push({ target, key, shape, color, x, y, strong: shape === 'square', faded });
     }
     return marks;
   });
@@ -169,10 +174,10 @@ export function placeMarks(
   const important: PlacedMark[] = [];
   const previous = new Map<string, number>();
   for (const mark of marks) {
-    const left = toLeft(mark.x);
-    if (!(left >= -1 && left <= width + 1)) continue;
     const top = toTop(mark.y);
     if (!(top > -OVERHANG && top < height + OVERHANG)) continue;
+    const left = toLeft(mark.x);
+    if (!(left >= -1 && left <= width + 1)) continue;
     const placed = { mark, left, top };
     if (mark.strong || keepAlways(mark.shape) || mark.key === selectedKey) {
       important.push(placed);
@@ -188,11 +193,11 @@ export function placeMarks(
 }
 
 /** How much smaller plain marks are drawn so that the fullest lane stays a row of single marks. */
-export function crowding(marks: readonly Mark[], [min, max]: Range, width: number): number {
+export function crowding(placed: readonly PlacedMark[], width: number): number {
   const counts = new Map<number, number>();
-  for (const { x, y, shape } of marks) {
-    if (x < min || x > max || keepAlways(shape)) continue;
-    counts.set(y, (counts.get(y) ?? 0) + 1);
+  for (const { mark } of placed) {
+    if (keepAlways(mark.shape)) continue;
+    counts.set(mark.y, (counts.get(mark.y) ?? 0) + 1);
   }
   const fullest = Math.max(1, ...counts.values());
   return Math.min(1, Math.max(0.6, Math.round(width / fullest) / 10));

@@ -1,5 +1,5 @@
 /** From data to the limits of a scale: pure, never empty, never upside down. */
-import type { Piece } from '../model/run';
+import type { Piece } from '../model/branches';
 import { visibleRows } from './lines';
 
 export type Range = readonly [number, number];
@@ -11,42 +11,78 @@ export interface Curve {
   readonly pieces: readonly Piece[];
 }
 
-/** The lowest and highest finite value, or null when there is none. */
-export function extent(values: Iterable<number>, keep: (v: number) => boolean): Range | null {
-  let min = Number.POSITIVE_INFINITY;
-  let max = Number.NEGATIVE_INFINITY;
-  for (const value of values) {
-    if (!Number.isFinite(value) || !keep(value)) continue;
-    if (value < min) min = value;
-    if (value > max) max = value;
-  }
-  return min <= max ? [min, max] : null;
-}
+/** More values than this tell nothing new about where most of them are. */
+const SAMPLE = 8_000;
 
-function* valuesInView(curves: readonly Curve[], [min, max]: Range): Generator<number> {
+/** Calls `visit` with every value inside of `x` that a scale can show. */
+function eachInView(
+  curves: readonly Curve[],
+  [min, max]: Range,
+  log: boolean,
+  visit: (value: number) => void,
+): void {
   for (const { xs, ys, pieces } of curves) {
     for (const piece of pieces) {
       const [from, to] = visibleRows(xs, piece.from, piece.to, min, max);
       for (let i = from; i < to; i++) {
         const x = Number(xs[i]);
-        if (x >= min && x <= max) yield Number(ys[i]);
+        const y = Number(ys[i]);
+        if (x >= min && x <= max && Number.isFinite(y) && (!log || y > 0)) visit(y);
       }
     }
   }
 }
 
-/** Limits for what the curves show inside of `x`, with a margin for the markers. */
-export function yRange(
+/**
+ * What lies further from the middle nine tenths than these are wide is an outlier.
+ *
+ * Time Series leaves out a tenth of all values, outliers or not; this keeps a curve whole unless a few
+ * values would flatten the rest.
+ */
+function withoutOutliers([min, max]: Range, values: readonly number[], log: boolean): Range {
+  const scaled = Float64Array.from(values, log ? Math.log : Number).sort();
+  const low = Number(scaled[Math.round(0.05 * (scaled.length - 1))]);
+  const high = Number(scaled[Math.round(0.95 * (scaled.length - 1))]);
+  const width = high - low;
+  if (width === 0) return [min, max];
+  const back = log ? Math.exp : Number;
+  return [Math.max(min, back(low - width)), Math.min(max, back(high + width))];
+}
+
+/** The lowest and the highest value of the curves inside of `x`, or null when there is none. */
+export function extentOf(
   curves: readonly Curve[],
   x: Range,
   log: boolean,
-  more: Iterable<number> = [],
-): Range {
-  const keep = (value: number) => !log || value > 0;
-  const seen = extent(valuesInView(curves, x), keep);
-  const extra = extent(more, keep);
-  const min = Math.min(seen?.[0] ?? Infinity, extra?.[0] ?? Infinity);
-  const max = Math.max(seen?.[1] ?? -Infinity, extra?.[1] ?? -Infinity);
+  ignoreOutliers: boolean,
+): Range | null {
+  let min = Number.POSITIVE_INFINITY;
+  let max = Number.NEGATIVE_INFINITY;
+  let count = 0;
+  eachInView(curves, x, log, (value) => {
+    if (value < min) min = value;
+    if (value > max) max = value;
+    count++;
+  });
+  if (count === 0) return null;
+  if (!ignoreOutliers || count < 3) return [min, max];
+  const every = Math.ceil(count / SAMPLE);
+  const sample: number[] = [];
+  let index = 0;
+  eachInView(curves, x, log, (value) => {
+    if (index++ % every === 0) sample.push(value);
+  });
+  return withoutOutliers([min, max], sample, log);
+}
+
+/** Limits that hold an extent and further values, with a margin for the markers. */
+export function yRange(extent: Range | null, more: readonly number[], log: boolean): Range {
+  let [min, max] = extent ?? [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const value of more) {
+    if (!Number.isFinite(value) || (log && value <= 0)) continue;
+    min = Math.min(min, value);
+    max = Math.max(max, value);
+  }
   if (min > max) return log ? [0.1, 1] : [0, 1];
   return log ? padLog(min, max) : padLinear(min, max);
 }
@@ -61,11 +97,15 @@ function padLog(min: number, max: number): Range {
   return [min / factor, max * factor];
 }
 
-/** Limits of x over all curves and marks, with a little air so that the outermost mark is whole. */
-export function xRange(values: Iterable<number>): Range {
-  const seen = extent(values, () => true);
-  if (seen === null) return [0, 1];
-  const [min, max] = seen;
+/** Limits of x that hold all extents, with a little air so that the outermost mark is whole. */
+export function xRange(extents: readonly Range[]): Range {
+  let min = Number.POSITIVE_INFINITY;
+  let max = Number.NEGATIVE_INFINITY;
+  for (const [from, to] of extents) {
+    min = Math.min(min, from);
+    max = Math.max(max, to);
+  }
+  if (!(min <= max)) return [0, 1];
   const air = (max - min) * 0.012 || 0.5;
   return [min - air, max + air];
 }

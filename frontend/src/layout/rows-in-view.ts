@@ -14,7 +14,7 @@ export function rowsInView(
   rowHeight: number,
   scrollTop: number,
   viewHeight: number,
-  spare = 6,
+  spare = 4,
 ): RowWindow {
   const first = Math.floor(scrollTop / rowHeight) - spare;
   const end = Math.ceil((scrollTop + viewHeight) / rowHeight) + spare;

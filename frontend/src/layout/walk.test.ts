@@ -10,6 +10,7 @@ const mark = (run: string, id: string, x: number): Mark => ({
   x,
   y: 0,
   strong: false,
+  faded: false,
 });
 const LANES = lanesOf([
   mark('one', 'b', 2),

@@ -13,9 +13,14 @@ const FULL: LinkState = {
   direction: 'max',
   axis: 'wall',
   logScale: true,
+  smoothing: 0.6,
+  ignoreOutliers: false,
   runs: { mode: 'show', names: new Set(['a/b', '😀 "x"', '']) },
   selection: { kind: 'checkpoint', run: 'تجربة', id: 'c0ffee' },
   zoom: [-0.5, 1e21],
+  sort: { column: 'metric:val=&loss', descending: true },
+  rowFilter: { text: 'epoch 3 & "more"', status: 'restorable' },
+  columns: ['status', 'delta:a,b'],
 };
 
 function hashOf(state: LinkState): string {
@@ -54,6 +59,8 @@ describe('a link', () => {
     '#epochline&p.epochline.runs=%5B1%5D&p.epochline.select=nope&p.epochline.zoom=3~1',
     '#epochline&p.other.metric=x&=&&p.epochline.best=',
     '#scalars&p.epochline.zoom=1~2~3&p.epochline.axis=sideways',
+    '#epochline&p.epochline.sort=-nothing&p.epochline.status=lost&p.epochline.columns=%5B%22x%22%5D',
+    '#epochline&p.epochline.smooth=1&p.epochline.columns=status&p.epochline.outliers=1',
   ])('that is broken (%s) is the default view', (hash) => {
     expect(parseLink(parseHash(hash))).toEqual(DEFAULT_LINK);
   });

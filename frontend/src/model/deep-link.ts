@@ -6,11 +6,28 @@
  */
 import { DIRECTIONS, type Direction } from '../api/types';
 import { AXES, type Axis } from './axis';
+import { type ColumnId, isColumnId } from './columns';
+import { DEFAULT_SORT, NO_FILTER, type RowFilter, type Sort, STATUS_FILTERS } from './rows';
 import { ALL_RUNS, type RunFilter } from './run-filter';
+import { MAX_SMOOTHING } from './smooth';
 import { parseTarget, type Target, targetKey } from './target';
 
 export const LINK_PREFIX = 'p.epochline.';
-export const LINK_KEYS = ['metric', 'best', 'axis', 'scale', 'runs', 'select', 'zoom'] as const;
+export const LINK_KEYS = [
+  'metric',
+  'best',
+  'axis',
+  'scale',
+  'smooth',
+  'outliers',
+  'runs',
+  'select',
+  'zoom',
+  'sort',
+  'filter',
+  'status',
+  'columns',
+] as const;
 export type LinkKey = (typeof LINK_KEYS)[number];
 
 export interface LinkState {
@@ -20,9 +37,17 @@ export interface LinkState {
   readonly direction: Direction | null;
   readonly axis: Axis;
   readonly logScale: boolean;
+  /** Weight of the smoothing, 0 for none. */
+  readonly smoothing: number;
+  /** Whether a few far values may be left out of the chart so that the rest is seen. */
+  readonly ignoreOutliers: boolean;
   readonly runs: RunFilter;
   readonly selection: Target | null;
   readonly zoom: readonly [number, number] | null;
+  readonly sort: Sort;
+  readonly rowFilter: RowFilter;
+  /** Null shows those that fit. */
+  readonly columns: readonly ColumnId[] | null;
 }
 
 export const DEFAULT_LINK: LinkState = {
@@ -30,10 +55,25 @@ export const DEFAULT_LINK: LinkState = {
   direction: null,
   axis: 'epoch',
   logScale: false,
+  smoothing: 0,
+  ignoreOutliers: true,
   runs: ALL_RUNS,
   selection: null,
   zoom: null,
+  sort: DEFAULT_SORT,
+  rowFilter: NO_FILTER,
+  columns: null,
 };
+
+function formatSort({ column, descending }: Sort): string {
+  const same = column === DEFAULT_SORT.column && descending === DEFAULT_SORT.descending;
+  return same ? '' : `${descending ? '-' : ''}${column}`;
+}
+
+function parseSort(text: string): Sort {
+  const column = text.replace(/^-/, '');
+  return isColumnId(column) ? { column, descending: text.startsWith('-') } : DEFAULT_SORT;
+}
 
 /** The link's values; an empty one means the default and is not written. */
 export function formatLink(state: LinkState): Record<LinkKey, string> {
@@ -43,21 +83,42 @@ export function formatLink(state: LinkState): Record<LinkKey, string> {
     best: state.direction ?? '',
     axis: state.axis === DEFAULT_LINK.axis ? '' : state.axis,
     scale: state.logScale ? 'log' : '',
+    smooth: state.smoothing === 0 ? '' : String(state.smoothing),
+    outliers: state.ignoreOutliers ? '' : 'show',
     runs: names.size === 0 && mode === 'hide' ? '' : JSON.stringify([mode, ...names]),
     select: state.selection === null ? '' : targetKey(state.selection),
     zoom: state.zoom === null ? '' : state.zoom.join('~'),
+    sort: formatSort(state.sort),
+    filter: state.rowFilter.text,
+    status: state.rowFilter.status === NO_FILTER.status ? '' : state.rowFilter.status,
+    columns: state.columns === null ? '' : JSON.stringify(state.columns),
   };
 }
 
-function parseRuns(text: string): RunFilter {
+/** A JSON list of texts, or null when it is anything else. */
+function parseTexts(text: string): string[] | null {
   try {
     const value: unknown = JSON.parse(text);
-    if (!Array.isArray(value) || !value.every((item) => typeof item === 'string')) return ALL_RUNS;
-    const [mode, ...names] = value as string[];
-    return mode === 'hide' || mode === 'show' ? { mode, names: new Set(names) } : ALL_RUNS;
+    const isTexts = Array.isArray(value) && value.every((item) => typeof item === 'string');
+    return isTexts ? value : null;
   } catch {
-    return ALL_RUNS;
+    return null;
   }
+}
+
+function parseRuns(text: string): RunFilter {
+  const [mode, ...names] = parseTexts(text) ?? [];
+  return mode === 'hide' || mode === 'show' ? { mode, names: new Set(names) } : ALL_RUNS;
+}
+
+function parseColumns(text: string): ColumnId[] | null {
+  const columns = parseTexts(text)?.filter(isColumnId) ?? [];
+  return columns.length === 0 ? null : columns;
+}
+
+function parseSmoothing(text: string): number {
+  const weight = Number(text);
+  return weight > 0 && weight <= MAX_SMOOTHING ? weight : DEFAULT_LINK.smoothing;
 }
 
 function parseZoom(text: string): [number, number] | null {
@@ -72,9 +133,17 @@ export function parseLink(values: Partial<Record<LinkKey, string>>): LinkState {
     direction: DIRECTIONS.find((direction) => direction === values.best) ?? null,
     axis: AXES.find((axis) => axis === values.axis) ?? DEFAULT_LINK.axis,
     logScale: values.scale === 'log',
+    smoothing: parseSmoothing(values.smooth ?? ''),
+    ignoreOutliers: values.outliers !== 'show',
     runs: parseRuns(values.runs ?? ''),
     selection: parseTarget(values.select ?? ''),
     zoom: parseZoom(values.zoom ?? ''),
+    sort: parseSort(values.sort ?? ''),
+    rowFilter: {
+      text: values.filter ?? '',
+      status: STATUS_FILTERS.find((status) => status === values.status) ?? NO_FILTER.status,
+    },
+    columns: parseColumns(values.columns ?? ''),
   };
 }
 

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import {
   formatAgo,
   formatBytes,
+  formatDelta,
   formatDuration,
   formatEpoch,
   formatLearningRate,
@@ -25,6 +26,13 @@ describe('a metric', () => {
     [undefined, '–'],
   ] as const)('%s reads %s', (value, text) => expect(formatMetric(value)).toBe(text));
 });
+
+test.each([
+  [0.0123, '+0.0123'],
+  [-0.5, '−0.5000'],
+  [0, '0'],
+  [Number.NaN, '–'],
+])('a distance of %s reads %s', (value, text) => expect(formatDelta(value)).toBe(text));
 
 describe('a learning rate', () => {
   test.each([

@@ -28,6 +28,13 @@ export function formatMetric(value: Num | undefined): string {
   return minus(number.toFixed(size >= 1000 ? 1 : 4));
 }
 
+/** The distance from the best value: `+0.0123`; the best itself is `0`. */
+export function formatDelta(value: number): string {
+  if (value === 0) return '0';
+  if (Number.isNaN(value)) return NONE;
+  return value > 0 ? `+${formatMetric(value)}` : formatMetric(value);
+}
+
 /** A learning rate in the short form people type: 0.001, 3e-5. */
 export function formatLearningRate(value: Num | undefined): string {
   const other = special(value);

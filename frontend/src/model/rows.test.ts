@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Num, Status } from '../api/types';
 import { checkpoints, timeline } from '../testing/builders';
-import { filterRows, type SortColumn, sortRows } from './rows';
+import type { ColumnId } from './columns';
+import { filterRows, sortRows } from './rows';
 import { buildRun } from './run';
 
 const SPECS: [string, Status, Num][] = [
@@ -40,6 +41,7 @@ describe('filtering', () => {
     ['sweep pinned', 'all', 'c'],
     ['b.weights', 'all', 'b'],
     ['nothing', 'all', ''],
+    ['checkpoints/d', 'failed', 'd'],
   ] as const)('"%s" with status %s leaves "%s"', (text, status, left) => {
     expect(ids(filterRows(rows, { text, status }, best))).toBe(left);
   });
@@ -51,8 +53,10 @@ describe('sorting', () => {
     ['epoch', false, 'abcde'],
     ['metric:val_loss', false, 'ceadb'],
     ['metric:val_loss', true, 'aecdb'],
+    ['delta:val_loss', false, 'ceadb'],
+    ['file', false, 'abcde'],
     ['status', false, 'ecbda'],
-  ] as [SortColumn, boolean, string][])('by %s, descending %s: %s', (column, descending, order) => {
+  ] as [ColumnId, boolean, string][])('by %s, descending %s: %s', (column, descending, order) => {
     expect(ids(sortRows(rows, { column, descending }, best))).toBe(order);
   });
 

@@ -1,25 +1,14 @@
 /** Filtering and sorting the table of checkpoints. Pure; the order of equal rows is kept. */
-import type { Status } from '../api/types';
+import { STATUSES, type Status } from '../api/types';
 import { isRestorable } from './best';
+import { type ColumnId, metricOfColumn } from './columns';
 import { toNumber } from './num';
 import { type Checkpoint, metricOf } from './run';
 
 export type StatusFilter = 'all' | 'best' | 'restorable' | Status;
 
-/** `metric:NAME` sorts by that metric. */
-export type SortColumn =
-  | 'status'
-  | 'run'
-  | 'epoch'
-  | 'step'
-  | 'saved'
-  | 'size'
-  | 'reason'
-  | 'why'
-  | `metric:${string}`;
-
 export interface Sort {
-  readonly column: SortColumn;
+  readonly column: ColumnId;
   readonly descending: boolean;
 }
 
@@ -27,6 +16,12 @@ export interface RowFilter {
   readonly text: string;
   readonly status: StatusFilter;
 }
+
+export const STATUS_FILTERS: readonly StatusFilter[] = ['all', 'best', 'restorable', ...STATUSES];
+
+/** Newest first: in a live run the news is at the top. */
+export const DEFAULT_SORT: Sort = { column: 'saved', descending: true };
+export const NO_FILTER: RowFilter = { text: '', status: 'all' };
 
 /** Best first, gone last: the order in which a status column is useful. */
 const STATUS_ORDER: Record<Status, number> = {
@@ -43,8 +38,8 @@ const haystacks = new WeakMap<Checkpoint, string>();
 function haystack(row: Checkpoint): string {
   let text = haystacks.get(row);
   if (text === undefined) {
-    const { run, status, reason, name, why } = row;
-    text = `${run} ${status} ${reason} ${name} ${why}`.toLowerCase();
+    const { run, status, reason, name, why, id } = row;
+    text = `${run} ${status} ${reason} ${name} ${why} ${id}`.toLowerCase();
     haystacks.set(row, text);
   }
   return text;
@@ -58,7 +53,8 @@ export function filterRows(
   rows: readonly Checkpoint[],
   { text, status }: RowFilter,
   best: ReadonlySet<string>,
-): Checkpoint[] {
+): readonly Checkpoint[] {
+  if (text.trim() === '' && status === 'all') return rows;
   const epoch = EPOCH.exec(text)?.[1];
   const words = text.replace(EPOCH, '').toLowerCase().split(/\s+/).filter(Boolean);
   return rows.filter((row) => {
@@ -67,12 +63,11 @@ export function filterRows(
     const any = status === 'all' || status === 'best' || status === 'restorable';
     if (!any && row.status !== status) return false;
     if (epoch !== undefined && row.epoch + 1 !== Number(epoch)) return false;
-    const text = haystack(row);
-    return words.every((word) => text.includes(word));
+    return words.length === 0 || words.every((word) => haystack(row).includes(word));
   });
 }
 
-function sortValue(column: SortColumn, best: ReadonlySet<string>) {
+function sortValue(column: ColumnId, best: ReadonlySet<string>) {
   return (row: Checkpoint): number | string => {
     switch (column) {
       case 'status':
@@ -91,8 +86,13 @@ function sortValue(column: SortColumn, best: ReadonlySet<string>) {
         return row.reason;
       case 'why':
         return row.why;
+      case 'file':
+        return row.name;
+      case 'id':
+        return row.id;
       default:
-        return toNumber(metricOf(row, column.slice('metric:'.length)));
+        // The distance from one best value sorts as the values do.
+        return toNumber(metricOf(row, metricOfColumn(column) ?? ''));
     }
   };
 }

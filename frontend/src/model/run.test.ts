@@ -1,23 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { checkpoints, history, session, timeline } from '../testing/builders';
+import { checkpoints, decisions, history, session, timeline } from '../testing/builders';
 import { buildRun, metricOf } from './run';
-
-describe('a history that goes back to an earlier epoch', () => {
-  const resumed = buildRun(
-    timeline({ history: history({ loss: [5, 4, 3, 3.5, 2.5] }, [0, 1, 2, 1, 2]) }),
-  );
-
-  test('is cut there, so that x increases inside of every piece', () => {
-    expect(resumed.pieces).toEqual([
-      { from: 0, to: 3 },
-      { from: 3, to: 5 },
-    ]);
-  });
-});
-
-test('a history without rows has no pieces', () => {
-  expect(buildRun(timeline({ history: history({}) })).pieces).toEqual([]);
-});
 
 describe('axes', () => {
   const run = buildRun(timeline({ sessions: [session({ started: 1_700_000_000 })] }));
@@ -56,4 +39,34 @@ test('checkpoints are rows that know their metrics', () => {
   expect(row && metricOf(row, 'val_loss')).toBe('NaN');
   expect(row && metricOf(row, 'loss')).toBeNull();
   expect(run.checkpointById.get('a')).toBe(row);
+});
+
+describe('the extent of x', () => {
+  test('holds curves, checkpoints and decisions that did something', () => {
+    const run = buildRun(
+      timeline({
+        checkpoints: checkpoints([{ id: 'a', epoch: 4 }]),
+        decisions: decisions([
+          { epoch: 6, topic: 'stop' },
+          { epoch: 9, topic: 'stop', acted: false },
+        ]),
+      }),
+    );
+    expect(run.extent('epoch')).toEqual([1, 7]);
+  });
+
+  test('of a run without anything is no interval', () => {
+    const empty = { history: history({}), checkpoints: checkpoints([]) };
+    const [min, max] = buildRun(timeline(empty)).extent('step');
+    expect(min).toBeGreaterThan(max);
+  });
+});
+
+test('a series is smoothed with one weight at a time', () => {
+  const run = buildRun(timeline({ history: history({ loss: [1, 3] }) }));
+  const half = run.smoothed('loss', 0.5);
+  expect(run.smoothed('loss', 0.5)).toBe(half);
+  expect(half?.[1]).toBeCloseTo(7 / 3);
+  expect([...(run.smoothed('loss', 0) ?? [])]).toEqual([1, 3]);
+  expect(run.smoothed('f1', 0.5)).toBeNull();
 });

@@ -1,12 +1,14 @@
 /**
  * A run as the views need it: rows instead of columns, and one array per curve.
  *
- * Pure: derived from one timeline answer, never changed afterwards. Invariant: inside a piece,
- * x increases on every axis, so that drawing can search it.
+ * Pure: derived from one timeline answer, never changed afterwards.
  */
 import type { Num, Reason, Status, Timeline, Topic, WeightsKind } from '../api/types';
 import type { Axis, Position } from './axis';
+import { branches, type Piece } from './branches';
+import { memo } from './memo';
 import { toNumbers } from './num';
+import { smooth } from './smooth';
 import { type Target, targetKey } from './target';
 
 export interface Checkpoint extends Position {
@@ -44,12 +46,6 @@ export interface Decision extends Position {
   readonly lrAfter: Num;
 }
 
-/** Rows `from` up to, not including, `to` of the history. */
-export interface Piece {
-  readonly from: number;
-  readonly to: number;
-}
-
 export interface RunModel {
   readonly name: string;
   readonly timeline: Timeline;
@@ -63,39 +59,17 @@ export interface RunModel {
   xs(axis: Axis): Float64Array;
   /** y of every history row, or null when the run has no such metric. */
   series(metric: string): Float64Array | null;
+  /** The same, smoothed with a weight from 0 to below 1. */
+  smoothed(metric: string, weight: number): Float64Array | null;
   x(position: Position, axis: Axis): number;
+  /** Lowest and highest x of all that is drawn of the run; infinities the wrong way when nothing is. */
+  extent(axis: Axis): readonly [number, number];
+  /** Whether what happened there belongs to a part that was left behind. */
+  abandoned(position: Position): boolean;
 }
 
 export function metricOf(checkpoint: Checkpoint, metric: string): Num {
   return checkpoint.metrics[metric]?.[checkpoint.index] ?? null;
-}
-
-function memo<K, V>(make: (key: K) => V): (key: K) => V {
-  const made = new Map<K, V>();
-  return (key) => {
-    const old = made.get(key);
-    if (old !== undefined) return old;
-    const value = make(key);
-    made.set(key, value);
-    return value;
-  };
-}
-
-function cut(history: Timeline['history']): Piece[] {
-  const { epoch, step, wall_time: wall } = history;
-  const pieces: Piece[] = [];
-  let from = 0;
-  for (let i = 1; i <= epoch.length; i++) {
-    const goesOn =
-      i < epoch.length &&
-      Number(epoch[i]) > Number(epoch[i - 1]) &&
-      Number(step[i]) > Number(step[i - 1]) &&
-      Number(wall[i]) >= Number(wall[i - 1]);
-    if (goesOn) continue;
-    pieces.push({ from, to: i });
-    from = i;
-  }
-  return pieces;
 }
 
 function position(columns: Timeline['checkpoints'] | Timeline['decisions'], i: number): Position {
@@ -155,23 +129,24 @@ function decisionRows(run: string, columns: Timeline['decisions']): Decision[] {
 }
 
 /** Steps at which each finished epoch began and ended, to place what happened inside of one. */
-function epochSpans(timeline: Timeline): Map<string, [number, number]> {
+function epochSpans(timeline: Timeline): (position: Position) => readonly [number, number] {
   const { session, epoch, step } = timeline.history;
-  const spans = new Map<string, [number, number]>();
+  const sessions = timeline.sessions.map(() => new Map<number, [number, number]>());
   for (let i = 0; i < epoch.length; i++) {
     const end = step[i] ?? 0;
     const sameSession = session[i] === session[i - 1];
     const length = sameSession ? end - (step[i - 1] ?? 0) : (step[i + 1] ?? 0) - end;
-    spans.set(`${session[i]}:${epoch[i]}`, [end - length, end]);
+    sessions[session[i] ?? 0]?.set(epoch[i] ?? 0, [end - length, end]);
   }
-  return spans;
+  return (position) => sessions[position.session]?.get(position.epoch) ?? [0, 0];
 }
 
 /** Position on the epoch axis: the end of epoch N (counted from one) is at N, its middle at N − ½. */
 function epochAxis(timeline: Timeline): (position: Position) => number {
-  const spans = epochSpans(timeline);
-  return ({ session, epoch, step }) => {
-    const [begin, end] = spans.get(`${session}:${epoch}`) ?? [0, 0];
+  const spanOf = epochSpans(timeline);
+  return (position) => {
+    const { epoch, step } = position;
+    const [begin, end] = spanOf(position);
     if (end <= begin || step >= end) return epoch + 1;
     return epoch + Math.max(0, (step - begin) / (end - begin));
   };
@@ -183,28 +158,58 @@ export function buildRun(timeline: Timeline): RunModel {
   const start = timeline.sessions[0]?.started ?? history.wall_time[0] ?? 0;
   const onEpochs = epochAxis(timeline);
   const checkpoints = checkpointRows(run, timeline.checkpoints);
+  const decisions = decisionRows(run, timeline.decisions);
+  const { pieces, abandoned } = branches(timeline);
+  const xs = memo((axis: Axis) => {
+    if (axis === 'epoch') return Float64Array.from(history.epoch, (epoch) => epoch + 1);
+    if (axis === 'step') return Float64Array.from(history.step);
+    const origin = axis === 'relative' ? start : 0;
+    return Float64Array.from(history.wall_time, (time) => time - origin);
+  });
+  const x = (position: Position, axis: Axis) => {
+    if (axis === 'epoch') return onEpochs(position);
+    if (axis === 'step') return position.step;
+    return position.wallTime - (axis === 'relative' ? start : 0);
+  };
+  const series = memo((metric: string) => {
+    const values = history.metrics[metric];
+    return values === undefined ? null : toNumbers(values);
+  });
+  const smoothedBy = (weight: number) =>
+    memo((metric: string) => {
+      const values = series(metric);
+      return values && smooth(values, pieces, weight);
+    });
+  // Only of one weight at a time: a slider that is dragged leaves nothing behind.
+  let smoothed = { weight: 0, of: series };
   return {
     name: run,
     timeline,
     start,
-    pieces: cut(history),
+    pieces,
     checkpoints,
-    decisions: decisionRows(run, timeline.decisions),
+    decisions,
     checkpointById: new Map(checkpoints.map((row) => [row.id, row])),
-    xs: memo((axis: Axis) => {
-      if (axis === 'epoch') return Float64Array.from(history.epoch, (epoch) => epoch + 1);
-      if (axis === 'step') return Float64Array.from(history.step);
-      const origin = axis === 'relative' ? start : 0;
-      return Float64Array.from(history.wall_time, (time) => time - origin);
-    }),
-    series: memo((metric: string) => {
-      const values = history.metrics[metric];
-      return values === undefined ? null : toNumbers(values);
-    }),
-    x(position, axis) {
-      if (axis === 'epoch') return onEpochs(position);
-      if (axis === 'step') return position.step;
-      return position.wallTime - (axis === 'relative' ? start : 0);
+    xs,
+    series,
+    smoothed: (metric, weight) => {
+      if (weight !== smoothed.weight) smoothed = { weight, of: smoothedBy(weight) };
+      return smoothed.of(metric);
     },
+    x,
+    extent: memo((axis: Axis) => {
+      let min = Number.POSITIVE_INFINITY;
+      let max = Number.NEGATIVE_INFINITY;
+      const hold = (value: number) => {
+        if (value < min) min = value;
+        if (value > max) max = value;
+      };
+      for (const { from, to } of pieces)
+        for (const row of [from, to - 1]) hold(Number(xs(axis)[row]));
+      for (const row of checkpoints) hold(x(row, axis));
+      for (const row of decisions) if (row.acted) hold(x(row, axis));
+      return [min, max];
+    }),
+    abandoned,
   };
 }

@@ -1,5 +1,5 @@
 /** The sentences and labels that the views compose from values. */
-import type { CheckpointDetail, Reason, RunState, Status } from '../api/types';
+import type { CheckpointDetail, Reason, Status } from '../api/types';
 import { formatBytes, formatEpoch, formatInteger, formatTime } from './format';
 import type { Decision } from './run';
 
@@ -30,11 +30,19 @@ export const REASON_LABEL: Record<Reason, string> = {
   average: 'Average',
 };
 
-export const STATE_LABEL: Record<RunState, string> = {
-  running: 'live',
-  ended: 'ended',
-  unknown: 'no end recorded',
-};
+/** Headings of the table. */
+export const COLUMN_LABEL = {
+  status: 'Status',
+  run: 'Run',
+  epoch: 'Epoch',
+  step: 'Step',
+  saved: 'Saved',
+  size: 'Size',
+  reason: 'Reason',
+  why: 'Why',
+  file: 'File',
+  id: 'Id',
+} as const;
 
 export function decisionTitle({ topic, verdict }: Decision): string {
   switch (topic) {
@@ -44,8 +52,6 @@ export function decisionTitle({ topic, verdict }: Decision): string {
       return verdict === 'stopped' ? 'Early stop' : 'Early stopping';
     case 'restore':
       return 'Restore';
-    case 'weights':
-      return 'Averaged weights';
     default:
       return 'Checkpoint';
   }

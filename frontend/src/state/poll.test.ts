@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { ApiError, Unreachable } from '../api/client';
 import { DEFAULT_LINK } from '../model/deep-link';
 import { fakeApi, runsAnswer, timeline } from '../testing/builders';
-import { POLL_MS, type Poller, RETRY_MS, startPolling } from './poll';
+import { PATIENCE_MS, POLL_MS, type Poller, RETRY_MS, startPolling } from './poll';
 import { createStore } from './store';
 
 const A = timeline({ run: 'a' });
@@ -17,7 +17,7 @@ afterEach(() => {
 
 function start(api = fakeApi([A, B]), visible = true) {
   const store = createStore(DEFAULT_LINK);
-  const spies = { runs: vi.spyOn(api, 'runs'), timeline: vi.spyOn(api, 'timeline') };
+  const spies = { runs: vi.spyOn(api, 'runs'), timelines: vi.spyOn(api, 'timelines') };
   poller = startPolling(store, api, visible);
   return { store, ...spies };
 }
@@ -37,22 +37,40 @@ describe('polling', () => {
 
   test('asks for a timeline again only when its revision changed', async () => {
     const api = fakeApi([A, B]);
-    const { timeline } = start(api);
+    const { timelines } = start(api);
     await settle();
+    const asked = () => timelines.mock.lastCall?.[0];
+    expect(asked()).toEqual(['a', 'b']);
     await vi.advanceTimersByTimeAsync(POLL_MS);
-    expect(timeline).toHaveBeenCalledTimes(2);
+    expect(asked()).toEqual([]);
     api.runs = async () => runsAnswer([A, { ...B, revision: 'r2' }]);
     await vi.advanceTimersByTimeAsync(POLL_MS);
-    expect(timeline).toHaveBeenCalledTimes(3);
-    expect(timeline).toHaveBeenLastCalledWith('b', 'r1');
+    expect(asked()).toEqual(['b']);
+  });
+
+  test('shows what a slow server has answered so far', async () => {
+    const api = fakeApi([A, B]);
+    api.timelines = async (_, take) => {
+      for (const timeline of [A, B]) {
+        await new Promise((resolve) => setTimeout(resolve, PATIENCE_MS));
+        take({ timelines: [timeline], failures: [] });
+      }
+    };
+    const { store } = start(api);
+    await vi.advanceTimersByTimeAsync(PATIENCE_MS);
+    expect([...store.models.value.keys()]).toEqual(['a']);
+    await vi.advanceTimersByTimeAsync(PATIENCE_MS);
+    expect([...store.models.value.keys()]).toEqual(['a', 'b']);
   });
 
   test('leaves hidden runs alone', async () => {
-    const { store, timeline } = start();
+    const { store, timelines } = start();
     store.change({ runs: { mode: 'show', names: new Set(['b']) } });
     await settle();
+    expect(timelines.mock.lastCall?.[0]).toEqual(['b']);
     store.change({ runs: { mode: 'show', names: new Set(['a', 'b']) } });
-    expect(timeline.mock.calls.map(([run]) => run)).toContain('b');
+    await vi.advanceTimersByTimeAsync(POLL_MS);
+    expect(timelines.mock.lastCall?.[0]).toEqual(['a']);
   });
 
   test('asks nothing while the panel is hidden, and at once when it is seen again', async () => {
@@ -95,18 +113,18 @@ describe('trouble', () => {
   });
 
   test('one run that cannot be read does not hide the others', async () => {
-    const failure = new ApiError('internal', 'Cannot read it.', 'See the log.');
-    const whole = fakeApi([A, B]);
-    const { store } = start({
-      ...whole,
-      timeline: async (run, since) => {
-        if (run === 'a') throw failure;
-        return whole.timeline(run, since);
-      },
-    });
+    const error = { code: 'internal' as const, message: 'Cannot read it.', hint: 'See the log.' };
+    const api = fakeApi([A, B]);
+    const { timelines } = api;
+    api.timelines = async (_, take) => take({ timelines: [B], failures: [{ run: 'a', error }] });
+    const { store } = start(api);
     await settle();
     expect([...store.models.value.keys()]).toEqual(['b']);
-    expect(store.runErrors.value.get('a')).toBe(failure);
+    expect(store.runErrors.value.get('a')).toMatchObject(error);
+    api.timelines = timelines;
+    await vi.advanceTimersByTimeAsync(POLL_MS);
+    expect([...store.models.value.keys()]).toEqual(['b', 'a']);
+    expect(store.runErrors.value.size).toBe(0);
   });
 
   test('an error answer is kept with its words', async () => {

@@ -1,7 +1,8 @@
 /**
  * Keeps the store up to date: asks every two seconds while the panel is seen, never while it is hidden.
  *
- * Invariant: at most one round is under way, and a round commits once, so that charts are built once.
+ * Invariant: at most one round is under way, and a round commits once, so that charts are built once, unless
+ * the server is slow.
  */
 import { batch } from '@preact/signals';
 import { type Api, ApiError, Unreachable } from '../api/client';
@@ -12,8 +13,8 @@ import type { Store } from './store';
 
 export const POLL_MS = 2_000;
 export const RETRY_MS = 5_000;
-/** Browsers open six connections per server; one is left for what the user asks for. */
-const PARALLEL = 5;
+/** What a slow server has answered so far is shown after this time; a quick one's all at once. */
+export const PATIENCE_MS = 1_000;
 
 export interface Poller {
   /** Asks now, or as soon as the round under way is done. */
@@ -22,52 +23,29 @@ export interface Poller {
   stop(): void;
 }
 
-async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
-  const queue = [...items];
-  const worker = async () => {
-    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item);
-  };
-  await Promise.all(Array.from({ length: PARALLEL }, worker));
+/** Shown runs that the store does not have in their present revision. */
+function staleRuns({ models, link, runErrors }: Store, { runs }: Runs): string[] {
+  return runs
+    .filter(({ run, revision }) => {
+      if (!isShown(link.peek().runs, run)) return false;
+      return runErrors.peek().has(run) || models.peek().get(run)?.timeline.revision !== revision;
+    })
+    .map(({ run }) => run);
 }
 
-interface Round {
-  readonly timelines: Map<string, Timeline>;
-  readonly errors: Map<string, ApiError>;
-}
-
-/** The timelines of shown runs that the store does not have in their present revision. */
-async function fetchChanged(store: Store, api: Api, runs: Runs): Promise<Round> {
-  const { models, link, runErrors } = store;
-  const round: Round = { timelines: new Map(), errors: new Map() };
-  const stale = runs.runs.filter(({ run, revision }) => {
-    if (!isShown(link.peek().runs, run)) return false;
-    return runErrors.peek().has(run) || models.peek().get(run)?.timeline.revision !== revision;
-  });
-  await inParallel(stale, async ({ run }) => {
-    try {
-      const since = models.peek().get(run)?.timeline.revision ?? null;
-      const timeline = await api.timeline(run, since);
-      if (timeline !== null) round.timelines.set(run, timeline);
-    } catch (cause) {
-      if (!(cause instanceof ApiError)) throw cause;
-      round.errors.set(run, cause);
-    }
-  });
-  return round;
-}
-
-function commit(store: Store, runs: Runs, { timelines, errors }: Round): void {
+function commitModels(store: Store, runs: Runs, timelines: readonly Timeline[]): void {
   const names = new Set(runs.runs.map(({ run }) => run));
   const old = store.models.peek();
-  const gone = [...old.keys()].some((run) => !names.has(run));
+  if (timelines.length === 0 && [...old.keys()].every((run) => names.has(run))) return;
+  const models = new Map<string, RunModel>([...old].filter(([run]) => names.has(run)));
+  for (const timeline of timelines) models.set(timeline.run, buildRun(timeline));
+  store.models.value = models;
+}
+
+function commit(store: Store, runs: Runs, timelines: readonly Timeline[]): void {
   batch(() => {
     if (store.runs.peek() !== runs) store.runs.value = runs;
-    if (timelines.size > 0 || gone) {
-      const models = new Map<string, RunModel>([...old].filter(([run]) => names.has(run)));
-      for (const [run, timeline] of timelines) models.set(run, buildRun(timeline));
-      store.models.value = models;
-    }
-    if (errors.size > 0 || store.runErrors.peek().size > 0) store.runErrors.value = errors;
+    commitModels(store, runs, timelines);
     store.connection.value = { state: 'ok' };
     store.answeredAt.value = Date.now() / 1000;
   });
@@ -75,7 +53,23 @@ function commit(store: Store, runs: Runs, { timelines, errors }: Round): void {
 
 async function round(store: Store, api: Api): Promise<void> {
   const runs = await api.runs();
-  commit(store, runs, await fetchChanged(store, api, runs));
+  const errors = new Map<string, ApiError>();
+  let waiting: Timeline[] = [];
+  let committedAt = performance.now();
+  await api.timelines(staleRuns(store, runs), ({ timelines, failures }) => {
+    waiting.push(...timelines);
+    for (const { run, error } of failures) {
+      errors.set(run, new ApiError(error.code, error.message, error.hint));
+    }
+    if (performance.now() - committedAt < PATIENCE_MS) return;
+    commit(store, runs, waiting);
+    waiting = [];
+    committedAt = performance.now();
+  });
+  batch(() => {
+    commit(store, runs, waiting);
+    if (errors.size > 0 || store.runErrors.peek().size > 0) store.runErrors.value = errors;
+  });
 }
 
 /** Starts asking. The first round runs at once. */

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { DEFAULT_LINK } from '../model/deep-link';
 import { checkpoints, history, timeline } from '../testing/builders';
 import { filledStore } from '../testing/store';
-import { createStore, metricColumns } from './store';
+import { metricNames } from './runs';
+import { createStore } from './store';
 
 const TWO = [
   timeline({ run: 'a' }),
@@ -39,8 +40,48 @@ describe('the store', () => {
 
   test('starts the table with the metrics shown and leaves out those without values', () => {
     const store = filledStore(TWO);
-    expect(metricColumns(store, 9)).toEqual(['val_loss', 'loss', 'val_accuracy']);
-    expect(metricColumns(store, 1)).toEqual(['val_loss']);
+    expect(metricNames(store)).toEqual(['val_loss', 'loss', 'val_accuracy']);
+  });
+
+  test('lists what lies inside of the zoom, on the axis that is shown', () => {
+    const store = filledStore(TWO);
+    store.change({ zoom: [1.5, 2.5] });
+    expect(store.rows.value.map(({ id }) => id)).toEqual(['b']);
+    store.change({ axis: 'step', zoom: [0, 60] });
+    expect(store.rows.value.map(({ id }) => id)).toEqual(['a', 'x']);
+  });
+
+  test('knows the best value of any metric, in its own direction', () => {
+    const store = filledStore(TWO);
+    expect(store.bestValue('val_loss')).toBe(0.5);
+    expect(store.bestValue('val_accuracy')).toBe(0.5);
+    store.change({ direction: 'max' });
+    expect(store.bestValue('val_loss')).toBe(0.65);
+    expect(store.bestValue('f1')).toBeNaN();
+  });
+
+  test('focuses on the run that is pointed at, else on that of the selection', () => {
+    const store = filledStore(TWO);
+    expect(store.focusedRun.value).toBeNull();
+    store.change({ selection: { kind: 'checkpoint', run: 'a', id: 'b' } });
+    expect(store.focusedRun.value).toBe('a');
+    store.pointer.value = { plot: 'lanes', x: 1, y: 0.9 };
+    expect(store.focusedRun.value).toBe('b');
+    store.pointer.value = { plot: 'metric', x: 2, y: 0.7 };
+    expect(store.nearest.value).toMatchObject({ run: { model: { name: 'a' } }, row: 1 });
+    store.pointedRun.value = 'b';
+    expect(store.focusedRun.value).toBe('b');
+    store.hover.value = { kind: 'checkpoint', run: 'a', id: 'a' };
+    expect(store.focusedRun.value).toBe('a');
+  });
+
+  test('keeps what a tick did not change', () => {
+    const store = filledStore(TWO);
+    const { bestKeys, monitorKeys } = store;
+    const before = [bestKeys.value, monitorKeys.value];
+    store.models.value = new Map(store.models.value);
+    expect([bestKeys.value, monitorKeys.value]).toEqual(before);
+    expect(bestKeys.value).toBe(before[0]);
   });
 
   test('resolves the selection once its run is there', () => {

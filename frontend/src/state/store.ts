@@ -5,16 +5,13 @@
  */
 import { batch, computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import type { ApiError } from '../api/client';
-import type { Direction, Permission, RunSummary, Runs } from '../api/types';
-import type { ShownRun } from '../layout/marks';
-import { bestCheckpoint } from '../model/best';
+import type { Permission, Runs } from '../api/types';
 import { formatLink, type LinkState } from '../model/deep-link';
-import { defaultMetric, knownDirection, type MetricChoice, metricChoices } from '../model/metrics';
-import { runColor, type Theme } from '../model/palette';
-import { filterRows, type RowFilter, type Sort, sortRows } from '../model/rows';
-import { type Checkpoint, type Decision, metricOf, type RunModel } from '../model/run';
-import { isShown } from '../model/run-filter';
-import type { Target } from '../model/target';
+import type { Theme } from '../model/palette';
+import type { Checkpoint, Decision, RunModel } from '../model/run';
+import { type PointingSignals, pointingSignals } from './pointing';
+import { type RowSignals, rowSignals } from './rows';
+import { type RunSignals, runSignals } from './runs';
 
 export type Connection =
   | { readonly state: 'loading' }
@@ -22,11 +19,7 @@ export type Connection =
   | { readonly state: 'lost' }
   | { readonly state: 'error'; readonly error: ApiError };
 
-/** Newest first: in a live run the news is at the top. */
-export const DEFAULT_SORT: Sort = { column: 'saved', descending: true };
-export const NO_FILTER: RowFilter = { text: '', status: 'all' };
-
-export interface Store {
+export interface Store extends RunSignals, RowSignals, PointingSignals {
   readonly runs: Signal<Runs | null>;
   readonly models: Signal<ReadonlyMap<string, RunModel>>;
   /** Why the timeline of a run could not be read. */
@@ -38,21 +31,9 @@ export interface Store {
 
   readonly link: Signal<LinkState>;
   readonly railSearch: Signal<string>;
-  readonly sort: Signal<Sort>;
-  readonly rowFilter: Signal<RowFilter>;
-  readonly hover: Signal<Target | null>;
   /** Said aloud by screen readers. */
   readonly announcement: Signal<string>;
 
-  readonly summaries: ReadonlySignal<readonly RunSummary[]>;
-  readonly shownModels: ReadonlySignal<readonly RunModel[]>;
-  readonly choices: ReadonlySignal<readonly MetricChoice[]>;
-  readonly choice: ReadonlySignal<MetricChoice | null>;
-  readonly direction: ReadonlySignal<Direction>;
-  readonly shownRuns: ReadonlySignal<readonly ShownRun[]>;
-  readonly bestKeys: ReadonlySignal<ReadonlySet<string>>;
-  readonly allRows: ReadonlySignal<readonly Checkpoint[]>;
-  readonly rows: ReadonlySignal<readonly Checkpoint[]>;
   readonly selectedCheckpoint: ReadonlySignal<Checkpoint | null>;
   readonly selectedDecision: ReadonlySignal<Decision | null>;
   readonly restorePermission: ReadonlySignal<Permission>;
@@ -60,7 +41,6 @@ export interface Store {
   change(part: Partial<LinkState>): void;
   /** Takes over a link that was edited or gone back to. */
   follow(link: LinkState): void;
-  color(run: string): string;
 }
 
 const NOT_ASKED_YET: Permission = {
@@ -68,61 +48,34 @@ const NOT_ASKED_YET: Permission = {
   reason: 'TensorBoard has not answered yet.',
   hint: null,
 };
+const FRAMED: Permission = {
+  allowed: false,
+  reason: 'A page of another origin shows TensorBoard inside of a frame.',
+  hint: 'Open TensorBoard in a tab of its own, or use the command below.',
+};
+
+function selected(models: Signal<ReadonlyMap<string, RunModel>>, link: Signal<LinkState>) {
+  const selection = computed(() => link.value.selection);
+  const model = computed(() => models.value.get(selection.value?.run ?? ''));
+  return {
+    selectedCheckpoint: computed(() => {
+      const target = selection.value;
+      if (target?.kind !== 'checkpoint') return null;
+      return model.value?.checkpointById.get(target.id) ?? null;
+    }),
+    selectedDecision: computed(() => {
+      const target = selection.value;
+      return target?.kind === 'decision' ? (model.value?.decisions[target.index] ?? null) : null;
+    }),
+  };
+}
 
 export function createStore(initial: LinkState, framedByStranger = false): Store {
   const runs = signal<Runs | null>(null);
   const models = signal<ReadonlyMap<string, RunModel>>(new Map());
   const theme = signal<Theme>('light');
   const link = signal(initial);
-  const sort = signal(DEFAULT_SORT);
-  const rowFilter = signal(NO_FILTER);
-
-  // Parts of the link, each of them stable while another part changes.
-  const filter = computed(() => link.value.runs);
-  const metricKey = computed(() => link.value.metric);
-  const chosenDirection = computed(() => link.value.direction);
-  const selection = computed(() => link.value.selection);
-
-  const summaries = computed(() => runs.value?.runs ?? []);
-  const colorIndex = computed(
-    () => new Map(summaries.value.map(({ run, color_index }) => [run, color_index])),
-  );
-  const color = (run: string) => runColor(colorIndex.value.get(run) ?? 0, theme.value);
-
-  const shownModels = computed(() =>
-    summaries.value
-      .filter(({ run }) => isShown(filter.value, run))
-      .map(({ run }) => models.value.get(run))
-      .filter((model) => model !== undefined),
-  );
-  const choices = computed(() => metricChoices(shownModels.value));
-  const choice = computed(
-    () =>
-      choices.value.find(({ key }) => key === metricKey.value) ??
-      defaultMetric(choices.value, shownModels.value),
-  );
-  const direction = computed<Direction>(() => {
-    const known = choice.value && knownDirection(choice.value.rank, shownModels.value);
-    return chosenDirection.value ?? known ?? 'min';
-  });
-  const shownRuns = computed(() =>
-    shownModels.value.map((model) => ({
-      model,
-      color: color(model.name),
-      best: choice.value && bestCheckpoint(model, choice.value.rank, direction.value),
-    })),
-  );
-  const bestKeys = computed<ReadonlySet<string>>(
-    () => new Set(shownRuns.value.flatMap(({ best }) => (best === null ? [] : [best.key]))),
-  );
-  const allRows = computed(() => shownModels.value.flatMap(({ checkpoints }) => checkpoints));
-  const filtered = computed(() => filterRows(allRows.value, rowFilter.value, bestKeys.value));
-
-  const selectedRun = computed(() => {
-    const target = selection.value;
-    return target === null ? undefined : models.value.get(target.run);
-  });
-
+  const ofRuns = runSignals(runs, models, link, theme);
   return {
     runs,
     models,
@@ -132,37 +85,13 @@ export function createStore(initial: LinkState, framedByStranger = false): Store
     theme,
     link,
     railSearch: signal(''),
-    sort,
-    rowFilter,
-    hover: signal<Target | null>(null),
     announcement: signal(''),
-    summaries,
-    shownModels,
-    choices,
-    choice,
-    direction,
-    shownRuns,
-    bestKeys,
-    allRows,
-    rows: computed(() => sortRows(filtered.value, sort.value, bestKeys.value)),
-    selectedCheckpoint: computed(() => {
-      const target = selection.value;
-      if (target?.kind !== 'checkpoint') return null;
-      return selectedRun.value?.checkpointById.get(target.id) ?? null;
-    }),
-    selectedDecision: computed(() => {
-      const target = selection.value;
-      if (target?.kind !== 'decision') return null;
-      return selectedRun.value?.decisions[target.index] ?? null;
-    }),
+    ...ofRuns,
+    ...rowSignals(link, ofRuns),
+    ...pointingSignals(link, ofRuns),
+    ...selected(models, link),
     restorePermission: computed(() =>
-      framedByStranger
-        ? {
-            allowed: false,
-            reason: 'A page of another origin shows TensorBoard inside of a frame.',
-            hint: 'Open TensorBoard in a tab of its own, or use the command below.',
-          }
-        : (runs.value?.actions.restore ?? NOT_ASKED_YET),
+      framedByStranger ? FRAMED : (runs.value?.actions.restore ?? NOT_ASKED_YET),
     ),
     change(part) {
       link.value = { ...link.value, ...part };
@@ -171,17 +100,5 @@ export function createStore(initial: LinkState, framedByStranger = false): Store
       const same = JSON.stringify(formatLink(next)) === JSON.stringify(formatLink(link.value));
       if (!same) batch(() => (link.value = next));
     },
-    color,
   };
-}
-
-/** The metric columns of the table: the shown ones first, then the other validation metrics. */
-export function metricColumns(store: Store, limit: number): string[] {
-  const shown = store.choice.value;
-  if (shown === null) return [];
-  const names = [shown.validation, shown.train].filter((name) => name !== null);
-  for (const { key, rank } of store.choices.value) if (key !== shown.key) names.push(rank);
-  const rows = store.allRows.value;
-  const used = (name: string) => rows.some((row) => metricOf(row, name) !== null);
-  return names.filter((name) => name === shown.rank || used(name)).slice(0, limit);
 }

@@ -4,6 +4,7 @@ import type {
   CheckpointDetail,
   Checkpoints,
   Decisions,
+  Diff,
   History,
   Num,
   Runs,
@@ -37,7 +38,6 @@ function positions(epochs: readonly number[]) {
     session: epochs.map(() => 0),
     epoch: [...epochs],
     step: epochs.map((epoch) => (epoch + 1) * STEPS),
-    batch: epochs.map((epoch) => (epoch + 1) * STEPS),
     wall_time: epochs.map((epoch) => START + epoch + 1),
   };
 }
@@ -45,7 +45,7 @@ function positions(epochs: readonly number[]) {
 export function history(metrics: Record<string, Num[]>, epochs?: readonly number[]): History {
   const count = Object.values(metrics)[0]?.length ?? 0;
   const rows = epochs ?? Array.from({ length: count }, (_, i) => i);
-  return { ...positions(rows), duration_seconds: rows.map(() => 1), metrics };
+  return { ...positions(rows), metrics };
 }
 
 export interface CheckpointSpec {
@@ -65,7 +65,6 @@ export function checkpoints(specs: readonly CheckpointSpec[]): Checkpoints {
     why: specs.map(({ epoch }) => `Saved after epoch ${epoch + 1}.`),
     name: specs.map(({ id }) => `checkpoints/${id}.weights.h5`),
     size_bytes: specs.map(() => 39_200),
-    digest: specs.map(({ id }) => `xxh3-128:${id}`),
     weights_kind: specs.map(() => 'raw'),
     metrics: Object.fromEntries(
       [...names].map((name) => [name, specs.map(({ metrics }) => metrics?.[name] ?? null)]),
@@ -166,15 +165,63 @@ export function checkpointDetail(part: Partial<CheckpointDetail> = {}): Checkpoi
   };
 }
 
+export function diffAnswer(part: Partial<Diff> = {}): Diff {
+  const same = { relative_change: [0], relative_at_least: [0], cosine: [1], max_abs: [0] };
+  const norms = { norm_a: [2], norm_b: [2] };
+  return {
+    run: 'pima',
+    a: 'a',
+    b: 'b',
+    sentence: 'The weights are equal.',
+    notes: [],
+    weights: {
+      relative_change: 0,
+      relative_at_least: 0,
+      cosine: 1,
+      max_abs: 0,
+      norm_a: 2,
+      norm_b: 2,
+    },
+    layers: {
+      ...same,
+      ...norms,
+      layer: ['dense'],
+      variables: [1],
+      unchanged: [1],
+      of_optimizer: [false],
+    },
+    variables: {
+      ...same,
+      ...norms,
+      name: ['dense/kernel'],
+      layer: ['dense'],
+      dtype: ['float32'],
+      shape: [[8, 12]],
+      of_optimizer: [false],
+      basis: ['digests'],
+      equal: [true],
+      mean_a: [0.1],
+      mean_b: [0.1],
+      not_finite: [0],
+      note: [''],
+    },
+    only_in_a: [],
+    only_in_b: [],
+    ...part,
+  };
+}
+
 /** A server that knows these timelines; parts of it can be replaced. */
 export function fakeApi(timelines: readonly Timeline[], part: Partial<Api> = {}): Api {
   const answer = runsAnswer(timelines);
   return {
     runs: async () => answer,
-    timeline: async (run, since) => {
+    timelines: async (runs, take) =>
+      take({ timelines: timelines.filter(({ run }) => runs.includes(run)), failures: [] }),
+    timeline: async (run) => {
       const found = timelines.find((item) => item.run === run);
       if (found === undefined) throw new ApiError('not_found', `There is no run ${run}.`, '');
-      return found.revision === since ? null : found;
+      return found;
     },
     checkpoint: async (run, id, verify) =>
       checkpointDetail({
@@ -182,6 +229,7 @@ export function fakeApi(timelines: readonly Timeline[], part: Partial<Api> = {})
         id,
         verify: verify ? { ok: true, message: 'The file matches its digest.' } : null,
       }),
+    diff: async (run, a, b) => diffAnswer({ run, a, b }),
     restore: async (run, id) => ({
       run,
       id,

@@ -120,4 +120,14 @@ describe('restoring', () => {
     expect(await screen.findByRole('alert')).toHaveTextContent(words);
     expect(screen.getByRole('dialog')).toHaveTextContent('epochline restore');
   });
+
+  test('of a damaged file says so, and offers no command that would fail as well', async () => {
+    const cause = new ApiError('conflict', 'It is not what was saved.', '');
+    show('saved', { restore: () => Promise.reject(cause) });
+    fireEvent.click(await restoreButton());
+    fireEvent.click(screen.getByRole('button', { name: 'Restore to file' }));
+    expect(await screen.findByRole('heading', { name: 'Nothing was copied' })).toBeInTheDocument();
+    expect(screen.getByRole('dialog')).toHaveTextContent('It is not what was saved.');
+    expect(screen.getByRole('dialog')).not.toHaveTextContent('epochline restore');
+  });
 });

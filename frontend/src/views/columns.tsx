@@ -1,96 +1,125 @@
-/** The columns of the table: their order, width, heading and cells. */
+/** The columns of the table: heading and cells. Which there are is decided in `model/columns.ts`. */
 import type { ComponentChildren } from 'preact';
+import { fitText } from '../host/fit-text';
 import { checkpointShape } from '../layout/glyphs';
-import { formatBytes, formatEpoch, formatInteger, formatMetric, formatTime } from '../model/format';
-import type { SortColumn } from '../model/rows';
+import { type ColumnId, columnWidth, metricOfColumn } from '../model/columns';
+import {
+  formatBytes,
+  formatDelta,
+  formatEpoch,
+  formatInteger,
+  formatLearningRate,
+  formatMetric,
+  formatTime,
+} from '../model/format';
+import { isLearningRate } from '../model/metrics';
+import { toNumber } from '../model/num';
 import { type Checkpoint, metricOf } from '../model/run';
-import { REASON_LABEL, STATUS_LABEL } from '../model/words';
-import { metricColumns, type Store } from '../state/store';
+import { COLUMN_LABEL, REASON_LABEL, STATUS_LABEL } from '../model/words';
+import type { Store } from '../state/store';
 import { GlyphIcon } from './glyph';
 
 export interface Column {
-  readonly id: SortColumn;
+  readonly id: ColumnId;
   readonly heading: string;
-  /** Least width in px. */
-  readonly width: number;
-  /** Takes the width that is left. */
-  readonly grows: boolean;
   readonly numeric: boolean;
   /** The first click sorts in this direction. */
   readonly descendingFirst: boolean;
+  /** In px. */
+  readonly width: number;
+  /** The whole text of a cell that may be shortened. */
+  readonly full?: (row: Checkpoint) => string;
   readonly cell: (row: Checkpoint) => ComponentChildren;
+}
+
+type Kind = Omit<Column, 'id' | 'heading' | 'width'>;
+
+const CELL_PADDING = 16;
+/** With the gap behind it. */
+const SWATCH = 17;
+
+function text(width: number, full: (row: Checkpoint) => string): Kind {
+  const cell = (row: Checkpoint) => fitText(full(row), width - CELL_PADDING);
+  return { numeric: false, descendingFirst: false, cell, full };
+}
+
+function number(cell: (row: Checkpoint) => string, descendingFirst = true): Kind {
+  return { numeric: true, descendingFirst, cell };
 }
 
 function statusCell(store: Store, row: Checkpoint): ComponentChildren {
   const best = store.bestKeys.value.has(row.key);
-  const own = store.models.value.get(row.run)?.timeline.best === row.id;
-  return (
-    <span class={`status ${row.status}`}>
-      <GlyphIcon shape={checkpointShape(row.status, best, own)} color={store.color(row.run)} />
-      {best ? 'Best' : STATUS_LABEL[row.status]}
-    </span>
-  );
-}
-
-function runCell(store: Store, row: Checkpoint): ComponentChildren {
+  const own = store.monitorKeys.value.has(row.key);
   return (
     <>
-      <span class="swatch" style={{ background: store.color(row.run) }} />
-      <bdi>{row.run}</bdi>
+      <GlyphIcon shape={checkpointShape(row.status, best, own)} color={store.color(row.run)} />
+      {best ? 'Best' : STATUS_LABEL[row.status]}
     </>
   );
 }
 
-type Kind = 'text' | 'number';
-
-function column(
-  id: SortColumn,
-  heading: string,
-  width: number,
-  kind: Kind,
-  cell: Column['cell'],
-  descendingFirst = kind === 'number',
-): Column {
-  const grows = id === 'why';
-  return { id, heading, width, grows, numeric: kind === 'number', descendingFirst, cell };
-}
-
-/** The columns as CSS grid tracks, and the width below which the table scrolls sideways. */
-export function tableTracks(columns: readonly Column[]): { tracks: string; minWidth: number } {
-  const track = ({ width, grows }: Column) => (grows ? `minmax(${width}px, 1fr)` : `${width}fr`);
-  const fixed = columns.some(({ grows }) => grows);
+function runKind(store: Store, width: number): Kind {
+  const forText = width - CELL_PADDING - SWATCH;
   return {
-    tracks: columns
-      .map((item) => (fixed && !item.grows ? `${item.width}px` : track(item)))
-      .join(' '),
-    minWidth: columns.reduce((sum, { width }) => sum + width, 0),
+    ...text(width, (row) => row.run),
+    cell: (row) => (
+      <>
+        <span class="swatch" style={{ background: store.color(row.run) }} />
+        <bdi>{fitText(row.run, forText)}</bdi>
+      </>
+    ),
   };
 }
 
-function metricColumn(store: Store, name: string): Column {
-  const descending = store.direction.value === 'max' && name === store.choice.value?.rank;
-  return column(
-    `metric:${name}`,
-    name,
-    100,
-    'number',
-    (row) => formatMetric(metricOf(row, name)),
-    descending,
-  );
+function metricKind(store: Store, id: ColumnId, metric: string): Kind {
+  const value = (row: Checkpoint) => metricOf(row, metric);
+  if (id.startsWith('delta:')) {
+    return number((row) => formatDelta(toNumber(value(row)) - store.bestValue(metric)), false);
+  }
+  const format = isLearningRate(metric) ? formatLearningRate : formatMetric;
+  return number((row) => format(value(row)), store.directionOf(metric) === 'max');
 }
 
-/** The columns that fit: everything on wide tables, the essentials on narrow ones. */
-export function tableColumns(store: Store, narrow: boolean): Column[] {
-  const status = column('status', 'Status', 92, 'text', (row) => statusCell(store, row));
-  const run = column('run', 'Run', 136, 'text', (row) => runCell(store, row));
-  const epoch = column('epoch', 'Epoch', 66, 'number', (row) => formatEpoch(row.epoch));
-  const step = column('step', 'Step', 76, 'number', (row) => formatInteger(row.step));
-  const saved = column('saved', 'Saved', 136, 'number', (row) => formatTime(row.wallTime));
-  const runs = store.summaries.value.length > 1 ? [run] : [];
-  const metrics = metricColumns(store, narrow ? 1 : 5).map((name) => metricColumn(store, name));
-  if (narrow) return [status, ...runs, epoch, ...metrics, saved];
-  const size = column('size', 'Size', 76, 'number', (row) => formatBytes(row.sizeBytes));
-  const reason = column('reason', 'Reason', 96, 'text', (row) => REASON_LABEL[row.reason]);
-  const why = column('why', 'Why', 200, 'text', (row) => row.why);
-  return [status, ...runs, epoch, step, saved, ...metrics, size, reason, why];
+function kindOf(store: Store, id: ColumnId, width: number): Kind {
+  const metric = metricOfColumn(id);
+  if (metric !== null) return metricKind(store, id, metric);
+  switch (id) {
+    case 'status':
+      return { numeric: false, descendingFirst: false, cell: (row) => statusCell(store, row) };
+    case 'run':
+      return runKind(store, width);
+    case 'epoch':
+      return number((row) => formatEpoch(row.epoch));
+    case 'step':
+      return number((row) => formatInteger(row.step));
+    case 'saved':
+      return number((row) => formatTime(row.wallTime));
+    case 'size':
+      return number((row) => formatBytes(row.sizeBytes));
+    case 'reason':
+      return text(width, (row) => REASON_LABEL[row.reason]);
+    case 'file':
+      return text(width, (row) => row.name);
+    case 'id':
+      return text(width, (row) => row.id);
+    default:
+      return text(width, (row) => row.why);
+  }
+}
+
+/** What is written above a column, and beside its box in the menu. */
+export function columnLabel(id: ColumnId): string {
+  const metric = metricOfColumn(id);
+  if (metric === null) return COLUMN_LABEL[id as keyof typeof COLUMN_LABEL];
+  return id.startsWith('delta:') ? `Δ ${metric}` : metric;
+}
+
+/** The columns, as wide as they are at least; what is left of `width` goes to the one that says why. */
+export function tableOf(store: Store, ids: readonly ColumnId[], width: number): Column[] {
+  const least = ids.reduce((sum, id) => sum + columnWidth(id), 0);
+  const grows = ids.includes('why') ? 'why' : ids.at(-1);
+  return ids.map((id) => {
+    const own = columnWidth(id) + (id === grows ? Math.max(0, width - least) : 0);
+    return { id, heading: columnLabel(id), width: own, ...kindOf(store, id, own) };
+  });
 }

@@ -1,10 +1,13 @@
 /** What is under the pointer or reached by a key, in words. */
-import { nearestPoint } from '../layout/curves';
+import type { Range } from '../layout/ranges';
+import type { Axis } from '../model/axis';
 import {
+  formatDuration,
   formatEpoch,
   formatInteger,
   formatLearningRate,
   formatMetric,
+  formatTime,
   plural,
 } from '../model/format';
 import { learningRates, metricLabel } from '../model/metrics';
@@ -12,7 +15,6 @@ import { metricOf } from '../model/run';
 import type { Target } from '../model/target';
 import { STATUS_LABEL } from '../model/words';
 import type { Store } from '../state/store';
-import type { Pointer } from './readout';
 
 export function describeTarget(store: Store, target: Target): string {
   const model = store.models.value.get(target.run);
@@ -30,29 +32,46 @@ export function describeTarget(store: Store, target: Target): string {
   return `${where} · ${best}${STATUS_LABEL[row.status]} · ${row.why}`;
 }
 
-export function describePointer(store: Store, pointer: Pointer): string {
-  if (pointer.plot === 'lanes') return '';
-  const choice = store.choice.value;
-  const { axis, logScale } = store.link.value;
-  const isRate = pointer.plot === 'learning-rate';
-  const names = isRate ? ['learning_rate', 'lr'] : [choice?.validation, choice?.train];
-  const metrics = names.filter((name) => typeof name === 'string');
-  const log = isRate || logScale;
-  const found = nearestPoint(store.shownRuns.value, axis, metrics, pointer, log);
+/** The row of a history that the pointer is nearest to. */
+export function describeNearest(store: Store): string {
+  const found = store.nearest.value;
   if (found === null) return '';
-  const { model } = found.run;
-  const { history } = model.timeline;
-  const values = metrics
+  const { run, row } = found;
+  const { name, timeline, smoothed } = run.model;
+  const { history } = timeline;
+  const isRate = store.pointer.value?.plot === 'learning-rate';
+  const { smoothing } = store.link.value;
+  const choice = store.choice.value;
+  const shown = isRate ? [] : [choice?.validation, choice?.train];
+  const values = shown
+    .filter((metric) => typeof metric === 'string')
     .filter((metric) => history.metrics[metric] !== undefined)
-    .map((metric) => `${metric} ${formatMetric(history.metrics[metric]?.[found.row])}`);
-  const rate = learningRates(model)?.[found.row];
+    .map((metric) => {
+      const text = `${metric} ${formatMetric(history.metrics[metric]?.[row])}`;
+      if (smoothing === 0) return text;
+      return `${text} (smoothed ${formatMetric(smoothed(metric, smoothing)?.[row])})`;
+    });
+  const rate = learningRates(run.model)?.[row];
   const rateText =
     rate === undefined
       ? []
       : [`learning rate ${formatLearningRate(Number.isNaN(rate) ? null : rate)}`];
-  const epoch = `epoch ${formatEpoch(history.epoch[found.row] ?? 0)}`;
-  const step = `step ${formatInteger(history.step[found.row] ?? 0)}`;
-  return [model.name, epoch, step, ...(isRate ? [] : values), ...rateText].join(' · ');
+  const epoch = `epoch ${formatEpoch(history.epoch[row] ?? 0)}`;
+  const step = `step ${formatInteger(history.step[row] ?? 0)}`;
+  return [name, epoch, step, ...values, ...rateText].join(' · ');
+}
+
+/** The part of the axis that is in view: `Epochs 12–30`. */
+export function zoomLabel(axis: Axis, [from, to]: Range): string {
+  if (axis === 'wall') return `${formatTime(from)} – ${formatTime(to)}`;
+  if (axis === 'relative') return `${formatDuration(from)} – ${formatDuration(to)}`;
+  const [first, last] = [Math.ceil(Math.max(0, from)), Math.floor(to)];
+  const numbers = `${formatInteger(first)}–${formatInteger(last)}`;
+  const name = axis === 'epoch' ? 'epoch' : 'step';
+  if (first > last) return `Inside of ${name} ${formatInteger(first)}`;
+  return first === last
+    ? `${name === 'epoch' ? 'Epoch' : 'Step'} ${formatInteger(first)}`
+    : `${name === 'epoch' ? 'Epochs' : 'Steps'} ${numbers}`;
 }
 
 /** The metric chart in one sentence, for those who do not see it. */

@@ -1,6 +1,7 @@
 /** Draws marks on a canvas: run colour inside, foreground outline, so that pale colours stay visible. */
 import { GLYPHS, type Shape } from '../layout/glyphs';
 import type { Tokens } from '../model/tokens';
+import { FONT } from './draw-axes';
 
 export interface MarkStyle {
   readonly shape: Shape;
@@ -56,8 +57,7 @@ export function drawMark(
   x: number,
   y: number,
 ): void {
-  const picture = pictureOf(style);
-  ctx.drawImage(picture, x - picture.width / 2, y - picture.height / 2);
+  ctx.drawImage(pictureOf(style), x - SIDE / 2, y - SIDE / 2, SIDE, SIDE);
 }
 
 /** The disc behind a selected mark. */
@@ -66,38 +66,37 @@ export function drawSelection(
   x: number,
   y: number,
   radius: number,
-  ratio: number,
   tokens: Tokens,
 ): void {
   ctx.beginPath();
-  ctx.arc(x, y, radius * ratio, 0, 2 * Math.PI);
+  ctx.arc(x, y, radius, 0, 2 * Math.PI);
   ctx.fillStyle = tokens.selected;
   ctx.fill();
   ctx.strokeStyle = tokens.accent;
-  ctx.lineWidth = 2 * ratio;
+  ctx.lineWidth = 2;
   ctx.stroke();
 }
 
-/** Writes the mark's label beside it, inside of the limits. */
+/** Writes the mark's label beside it, inside of an area that begins at 0, 0. */
 export function drawLabel(
   ctx: CanvasRenderingContext2D,
   text: string,
   at: { x: number; y: number; below: boolean },
-  limits: { left: number; right: number; top: number; bottom: number },
-  ratio: number,
+  area: { width: number; height: number },
   tokens: Tokens,
 ): void {
   ctx.save();
-  ctx.font = `600 ${11.5 * ratio}px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif`;
+  ctx.font = `600 11.5px ${FONT}`;
   ctx.textAlign = 'center';
-  const half = ctx.measureText(text).width / 2 + 4 * ratio;
-  const x = Math.min(Math.max(at.x, limits.left + half), limits.right - half);
-  const above = at.y - 15 * ratio;
-  const below = at.y + 24 * ratio;
-  const isBelow = at.below ? below < limits.bottom : above - 12 * ratio < limits.top;
+  const half = ctx.measureText(text).width / 2 + 4;
+  const x = Math.min(Math.max(at.x, half), area.width - half);
+  const above = at.y - 15;
+  const below = at.y + 24;
+  // A label may stick out of the area as far as a mark may.
+  const isBelow = at.below ? below < area.height : above < 2;
   const y = isBelow ? below : above;
   ctx.lineJoin = 'round';
-  ctx.lineWidth = 4 * ratio;
+  ctx.lineWidth = 4;
   ctx.strokeStyle = tokens.bg;
   ctx.strokeText(text, x, y);
   ctx.fillStyle = tokens.fg;

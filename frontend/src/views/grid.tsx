@@ -3,49 +3,72 @@ import { useComputed } from '@preact/signals';
 import type { Checkpoint } from '../model/run';
 import { targetKey } from '../model/target';
 import { useStore } from '../state/context';
-import { tableColumns, tableTracks } from './columns';
+import type { Column } from './columns';
 import { GridRow, HeaderRow, ROW_HEIGHT } from './grid-rows';
 import { useGridCursor } from './use-grid-cursor';
 import { useGridScroll } from './use-grid-scroll';
-import { isNarrow, viewport } from './viewport';
 
-export function Grid({ rows }: { rows: readonly Checkpoint[] }) {
+interface Props {
+  readonly rows: readonly Checkpoint[];
+  readonly columns: readonly Column[];
+}
+
+/** The row of the grid that an event happened in. */
+function rowOf(event: Event, rows: readonly Checkpoint[]): Checkpoint | undefined {
+  const row = event.target instanceof Element && event.target.closest('[aria-selected]');
+  return row ? rows[Number(row.getAttribute('aria-rowindex')) - 2] : undefined;
+}
+
+export function Grid({ rows, columns }: Props) {
   const store = useStore();
-  const scroll = useGridScroll(rows, store.sort.value);
-  const narrow = isNarrow(viewport.value);
-  const columns = useComputed(() => tableColumns(store, isNarrow(viewport.value))).value;
+  const sort = useComputed(() => store.link.value.sort).value;
+  const scroll = useGridScroll(rows, sort);
   const selectedKey = useComputed(() => {
     const { selection } = store.link.value;
     return selection && targetKey(selection);
   }).value;
   const hoverKey = useComputed(() => store.hover.value && targetKey(store.hover.value));
   const cursor = useGridCursor({ rows, columns, selectedKey, scroll });
-  const { tracks, minWidth } = tableTracks(columns);
+  const tracks = columns.map(({ width }) => `${width}px`).join(' ');
+  const width = columns.reduce((sum, column) => sum + column.width, 0);
   const { first, end } = scroll;
+  const onRow = (act: (row: Checkpoint) => void) => (event: Event) => {
+    const row = rowOf(event, rows);
+    if (row !== undefined) act(row);
+  };
+  const point = onRow((row) => {
+    if (row.key !== hoverKey.peek() && !scroll.isMoving()) store.hover.value = row.target;
+  });
   return (
     <div
       ref={scroll.place}
       id="checkpoint-grid"
-      class={narrow ? 'grid narrow' : 'grid'}
+      class="grid"
       role="grid"
       tabIndex={0}
       aria-label="Checkpoints, one per row"
       aria-rowcount={rows.length + 1}
       aria-colcount={columns.length}
       aria-activedescendant={cursor.cellId}
-      style={{ '--tracks': tracks, '--table-width': `${minWidth}px` }}
+      style={{ '--tracks': tracks, '--table-width': `${width}px` }}
       onKeyDown={cursor.onKeyDown}
       onScroll={scroll.onScroll}
-      onMouseLeave={() => {
-        store.hover.value = null;
-      }}
+      onMouseLeave={() => (store.hover.value = null)}
     >
       <HeaderRow
         columns={columns}
+        sort={sort}
         active={cursor.inHeadings ? cursor.column : -1}
         onSort={cursor.sortBy}
       />
-      <div class="grid-body" role="rowgroup" style={{ height: `${rows.length * ROW_HEIGHT}px` }}>
+      <div
+        class="grid-body"
+        role="rowgroup"
+        style={{ height: `${rows.length * ROW_HEIGHT}px` }}
+        onClick={onRow(cursor.pick)}
+        onPointerOver={point}
+        onPointerMove={point}
+      >
         {rows.slice(first, end).map((row, i) => (
           <GridRow
             key={row.key}
@@ -55,10 +78,6 @@ export function Grid({ rows }: { rows: readonly Checkpoint[] }) {
             selected={row.key === selectedKey}
             hoverKey={hoverKey}
             activeColumn={first + i === cursor.row ? cursor.column : -1}
-            onPick={() => cursor.pick(row)}
-            onHover={() => {
-              store.hover.value = row.target;
-            }}
           />
         ))}
       </div>

@@ -1,20 +1,24 @@
 /** One lane per run below the charts, with every checkpoint and every decision that did something. */
-import { type ReadonlySignal, useComputed, useSignal, useSignalEffect } from '@preact/signals';
-import { useLayoutEffect, useRef } from 'preact/hooks';
+import { useComputed, useSignal, useSignalEffect } from '@preact/signals';
+import { useLayoutEffect, useMemo, useRef } from 'preact/hooks';
+import { fitText } from '../host/fit-text';
 import { scrollToRow } from '../layout/rows-in-view';
 import { plural } from '../model/format';
 import { shortNames } from '../model/names';
 import { useStore } from '../state/context';
+import type { PlotSignals } from './chart-content';
 import type { PlotContent, PlotEvents, PlotFrame } from './plot';
 import { PlotView } from './plot-view';
 
 const LANE_HEIGHT = 28;
+/** Padding, swatch and gaps beside a name. */
+const NAME_BESIDE = 42;
 /** Above the first and below the last lane. */
 const MARGIN = 5;
 
 interface Props {
   readonly frame: PlotFrame;
-  readonly content: ReadonlySignal<PlotContent>;
+  readonly signals: PlotSignals;
   readonly width: number;
   readonly events: PlotEvents;
 }
@@ -49,8 +53,8 @@ function useLaneView() {
   return { place, top, height };
 }
 
-export function Lanes({ frame, content, width, events }: Props) {
-  const { shownRuns } = useStore();
+export function Lanes({ frame, signals, width, events }: Props) {
+  const { shownRuns, pointedRun } = useStore();
   const { place, top, height } = useLaneView();
   const runs = shownRuns.value;
   const names = shortNames(runs.map(({ model }) => model.name));
@@ -58,8 +62,9 @@ export function Lanes({ frame, content, width, events }: Props) {
   const inView = useComputed<PlotContent>(() => {
     const first = (top.value - MARGIN) / LANE_HEIGHT;
     const count = height.value / LANE_HEIGHT;
-    return { ...content.value, yRange: () => [first - 0.5, first + count - 0.5] };
+    return { ...signals.content.value, y: [first - 0.5, first + count - 0.5] };
   });
+  const scrolled = useMemo(() => ({ ...signals, content: inView }), [signals.focus, inView]);
   return (
     <div
       ref={place}
@@ -77,9 +82,15 @@ export function Lanes({ frame, content, width, events }: Props) {
         aria-hidden="true"
       >
         {runs.map(({ model, color }, i) => (
-          <li key={model.name} style={{ height: `${LANE_HEIGHT}px` }} title={model.name}>
+          <li
+            key={model.name}
+            style={{ height: `${LANE_HEIGHT}px` }}
+            title={model.name}
+            onMouseEnter={() => (pointedRun.value = model.name)}
+            onMouseLeave={() => (pointedRun.value = null)}
+          >
             <span class="swatch" style={{ background: color }} />
-            <bdi>{names[i]}</bdi>
+            <bdi>{fitText(names[i] ?? '', frame.gutter - NAME_BESIDE, 12)}</bdi>
           </li>
         ))}
       </ul>
@@ -87,7 +98,7 @@ export function Lanes({ frame, content, width, events }: Props) {
         {height.value > 0 && (
           <PlotView
             frame={frame}
-            content={inView}
+            signals={scrolled}
             width={width}
             height={height.value}
             label={`Checkpoints and decisions of ${plural(runs.length, 'run')}, one lane per run. The table below lists them.`}

@@ -1,5 +1,6 @@
 /** Explains the shapes and lines that are in view, and no others. */
 import { useComputed } from '@preact/signals';
+import { CROWD } from '../layout/curves';
 import { checkpointShape, decisionShape, GLYPHS, SHAPES, type Shape } from '../layout/glyphs';
 import { monitorBest } from '../model/best';
 import { useStore } from '../state/context';
@@ -30,7 +31,8 @@ export function Legend() {
             <span class="line-sample" /> validation
           </li>
           <li>
-            <span class="line-sample dashed" /> train
+            <span class="line-sample dashed" />{' '}
+            {shownRuns.value.length > CROWD ? 'train, of the run pointed at' : 'train'}
           </li>
         </>
       )}

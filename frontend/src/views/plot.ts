@@ -1,12 +1,10 @@
 /**
- * One plot: uPlot for scales, axes, cursor and drag; curves and marks are drawn by us.
+ * One plot: axes, curves and marks on a canvas, and above it what follows the pointer.
  *
- * uPlot gets no data of ours, so that runs with different x need not be joined into one table.
- * Knows nothing of runs or stores: it is told what to draw, and tells what the pointer does.
+ * Knows nothing of runs or stores: it is told what to draw, and tells what the pointer does. Pointing
+ * draws nothing anew but the curves in focus: the crosshair and the ring are elements that move.
  */
-import uPlot from 'uplot';
 import type { DrawnCurve } from '../layout/curves';
-import { decimate, visibleRows } from '../layout/lines';
 import {
   crowding,
   hitMark,
@@ -16,24 +14,19 @@ import {
   placeMarks,
 } from '../layout/marks';
 import type { Range } from '../layout/ranges';
-import {
-  COUNT_STEPS,
-  countTick,
-  DURATION_STEPS,
-  durationTick,
-  linearTicks,
-  logTick,
-  logTicks,
-  timeTicks,
-} from '../layout/ticks';
+import { linearScale, logScale, type Scale } from '../layout/scale';
+import { xTicks, yTicks } from '../layout/ticks';
 import type { Axis } from '../model/axis';
 import { type Target, targetKey } from '../model/target';
 import type { Tokens } from '../model/tokens';
+import { type Area, drawAxes } from './draw-axes';
+import { drawCurve } from './draw-curve';
 import { drawLabel, drawMark, drawSelection } from './draw-mark';
+import { watchPointer } from './plot-pointer';
 
 export type YScale = 'linear' | 'log' | 'lanes';
 
-/** What the plot is built with; another frame means another uPlot. */
+/** How the plot looks whatever it shows. */
 export interface PlotFrame {
   readonly axis: Axis;
   readonly y: YScale;
@@ -47,7 +40,7 @@ export interface PlotContent {
   readonly curves: readonly DrawnCurve[];
   readonly marks: readonly Mark[];
   readonly x: Range;
-  readonly yRange: (x: Range) => Range;
+  readonly y: Range;
   readonly selectedKey: string | null;
   /** x of thin vertical lines: where something changed. */
   readonly hairlines: readonly number[];
@@ -62,325 +55,273 @@ export interface PlotEvents {
   reset(): void;
 }
 
-const SYNC_KEY = 'epochline';
+export interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
 const PADDING_RIGHT = 14;
 const X_AXIS_HEIGHT = 26;
-const FONT = '11px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
+/** Marks at the edge may stick out of the area, curves may not. */
+const OVERHANG = 8;
+
+function element(className: string): HTMLElement {
+  const made = document.createElement('div');
+  made.className = className;
+  return made;
+}
+
+function areaOf({ y, xTicks, gutter }: PlotFrame, { width, height }: Size): Area {
+  const top = y === 'lanes' ? 0 : OVERHANG;
+  const below = xTicks ? X_AXIS_HEIGHT : y === 'lanes' ? 0 : 4;
+  return {
+    left: gutter,
+    top,
+    width: Math.max(1, width - gutter - PADDING_RIGHT),
+    height: Math.max(1, height - top - below),
+  };
+}
 
 export class Plot {
-  readonly #chart: uPlot;
-  readonly #ring = document.createElement('div');
+  readonly #base = document.createElement('canvas');
+  readonly #front = document.createElement('canvas');
+  readonly #over = element('plot-over');
+  readonly #crosshair = element('plot-crosshair');
+  readonly #brush = element('plot-brush');
+  readonly #ring = element('plot-ring');
   readonly #frame: PlotFrame;
   readonly #events: PlotEvents;
+  #size: Size;
   #content: PlotContent;
+  #focused: readonly DrawnCurve[] = [];
   #placed: readonly PlacedMark[] = [];
   #ringed: Target | null = null;
-  #downAt = Number.NaN;
+  #pointed: number | null = null;
+  #due = false;
 
   constructor(
     parent: HTMLElement,
     frame: PlotFrame,
-    size: { width: number; height: number },
+    size: Size,
     content: PlotContent,
     events: PlotEvents,
   ) {
     this.#frame = frame;
+    this.#size = size;
     this.#content = content;
     this.#events = events;
-    this.#ring.className = 'plot-ring';
-    this.#chart = new uPlot(this.#options(size), this.#limits(), parent);
-    this.#chart.over.append(this.#ring);
-    this.#listen(this.#chart.over);
-    this.update(content);
+    this.#over.append(this.#brush, this.#crosshair, this.#ring);
+    parent.replaceChildren(this.#base, this.#front, this.#over);
+    this.#listen();
+    this.#draw();
   }
 
-  destroy(): void {
-    this.#chart.destroy();
-  }
-
-  resize(width: number, height: number): void {
-    if (width !== this.#chart.width || height !== this.#chart.height) {
-      this.#chart.setSize({ width, height });
-    }
+  resize(size: Size): void {
+    if (size.width === this.#size.width && size.height === this.#size.height) return;
+    this.#size = size;
+    this.#drawSoon();
   }
 
   update(content: PlotContent): void {
+    if (content === this.#content) return;
     this.#content = content;
-    const chart = this.#chart;
-    const [xMin, xMax] = content.x;
-    const [yMin, yMax] = content.yRange(content.x);
-    chart.batch(() => {
-      chart.setData(this.#limits(), false);
-      chart.setScale('x', { min: xMin, max: xMax });
-      chart.setScale('y', { min: yMin, max: yMax });
-    });
+    this.#drawSoon();
+  }
+
+  /** Draws these curves over the others. */
+  focus(curves: readonly DrawnCurve[]): void {
+    if (curves.length === 0 && this.#focused.length === 0) return;
+    this.#focused = curves;
+    if (!this.#due) this.#drawFocus();
   }
 
   /** Rings the target, or nothing. */
   highlight(target: Target | null): void {
     this.#ringed = target;
-    this.#placeRing();
+    if (!this.#due) this.#placeRing();
+  }
+
+  /** Moves the crosshair to an x, or away. */
+  point(x: number | null): void {
+    this.#pointed = x;
+    if (!this.#due) this.#placeCrosshair();
+  }
+
+  get #area(): Area {
+    return areaOf(this.#frame, this.#size);
+  }
+
+  get #scaleX(): Scale {
+    return linearScale(this.#content.x, 0, this.#area.width);
+  }
+
+  get #scaleY(): Scale {
+    const { height } = this.#area;
+    const { y } = this.#content;
+    if (this.#frame.y === 'lanes') return linearScale(y, 0, height);
+    return this.#frame.y === 'log' ? logScale(y, height, 0) : linearScale(y, height, 0);
   }
 
   #placeRing(): void {
     const target = this.#ringed;
     const at = target && this.#content.locate(targetKey(target), target);
-    const left = at ? this.#chart.valToPos(at.x, 'x') : Number.NaN;
-    const top = at ? this.#chart.valToPos(at.y, 'y') : Number.NaN;
-    const inside =
-      left >= 0 && left <= this.#chart.bbox.width / uPlot.pxRatio && Number.isFinite(top);
-    this.#ring.style.display = inside ? 'block' : 'none';
+    const left = at ? this.#scaleX.toPixel(at.x) : Number.NaN;
+    const top = at ? this.#scaleY.toPixel(at.y) : Number.NaN;
+    const inside = left >= 0 && left <= this.#area.width && Number.isFinite(top);
+    this.#ring.hidden = !inside;
     if (inside) this.#ring.style.transform = `translate(${left}px,${top}px)`;
   }
 
-  /** Two points at the limits of x: all that uPlot itself needs to know. */
-  #limits(): uPlot.AlignedData {
-    return [[...this.#content.x], [null, null]];
+  #placeCrosshair(): void {
+    const left = this.#pointed === null ? -1 : this.#scaleX.toPixel(this.#pointed);
+    const inside = left >= 0 && left <= this.#area.width;
+    this.#crosshair.hidden = !inside;
+    if (inside) this.#crosshair.style.transform = `translate(${Math.round(left)}px)`;
   }
 
-  #options(size: { width: number; height: number }): uPlot.Options {
-    const { axis, y, tokens } = this.#frame;
-    const keep = (_: uPlot, min: number | null, max: number | null): uPlot.Range.MinMax => [
-      min ?? 0.1,
-      max ?? 1,
-    ];
-    return {
-      ...size,
-      legend: { show: false },
-      padding:
-        y === 'lanes'
-          ? [0, PADDING_RIGHT, 0, this.#frame.gutter]
-          : [8, PADDING_RIGHT, this.#frame.xTicks ? 0 : 4, 0],
-      scales: {
-        x: { time: axis === 'wall', range: keep },
-        y: {
-          auto: false,
-          range: keep,
-          distr: y === 'log' ? 3 : 1,
-          dir: y === 'lanes' ? -1 : 1,
-        },
+  #listen(): void {
+    const toX = (left: number) => this.#scaleX.toValue(left);
+    const hit = (left: number, top: number) => hitMark(this.#placed, left, top)?.mark ?? null;
+    watchPointer(this.#over, {
+      move: (left, top) => {
+        const mark = hit(left, top);
+        this.#over.classList.toggle('pickable', mark !== null);
+        this.#events.hover({ x: toX(left), y: this.#scaleY.toValue(top), mark });
       },
-      axes: [this.#xAxis(tokens), this.#yAxis(tokens)],
-      series: [{}, { scale: 'y' }],
-      cursor: {
-        y: false,
-        points: { show: false },
-        drag: { x: true, y: false, setScale: false, dist: 5 },
-        sync: { key: SYNC_KEY, setSeries: false, scales: ['x', null] },
-        bind: {
-          dblclick: () => () => {
-            this.#events.reset();
-            return null;
-          },
-        },
+      leave: () => this.#events.hover(null),
+      click: (left, top) => {
+        const mark = hit(left, top);
+        if (mark !== null) this.#events.pick(mark);
       },
-      hooks: {
-        // The ring lies over the canvas: it follows when the scales or the size change.
-        draw: [() => this.#draw(), () => this.#placeRing()],
-        setCursor: [() => this.#moved()],
-        setSelect: [() => this.#selected()],
+      brush: (limits) => {
+        this.#brush.hidden = limits === null;
+        if (limits === null) return;
+        this.#brush.style.left = `${limits[0]}px`;
+        this.#brush.style.width = `${limits[1] - limits[0]}px`;
       },
-    };
+      brushed: (from, to) => this.#events.zoom([toX(from), toX(to)]),
+      doubleClick: () => this.#events.reset(),
+    });
+    this.#brush.hidden = true;
   }
 
-  #xAxis(tokens: Tokens): uPlot.Axis {
-    const { axis, xTicks } = this.#frame;
-    const common: uPlot.Axis = {
-      show: true,
-      size: xTicks ? X_AXIS_HEIGHT : 0,
-      stroke: tokens.muted,
-      font: FONT,
-      gap: 4,
-      grid: { stroke: tokens.grid, width: 1 },
-      ticks: { show: xTicks, stroke: tokens.line, width: 1, size: 4 },
-      space: 64,
-    };
-    if (!xTicks) common.values = (_, splits) => splits.map(() => '');
-    else if (axis === 'wall') common.values = (_, splits, __, ___, step) => timeTicks(splits, step);
-    else if (axis === 'relative') common.values = (_, splits) => splits.map(durationTick);
-    else {
-      common.values = (_, splits) =>
-        splits.map((value) => (value === null ? '' : countTick(value)));
+  /** Several changes in one go are drawn once. */
+  #drawSoon(): void {
+    if (this.#due) return;
+    this.#due = true;
+    queueMicrotask(() => this.#draw());
+  }
+
+  /** Empties a canvas of the right size; its unit is one CSS px. */
+  #clear(canvas: HTMLCanvasElement): CanvasRenderingContext2D | null {
+    const { width, height } = this.#size;
+    const ratio = window.devicePixelRatio;
+    const [columns, rows] = [Math.round(width * ratio), Math.round(height * ratio)];
+    if (canvas.width !== columns || canvas.height !== rows) {
+      canvas.width = columns;
+      canvas.height = rows;
+      canvas.style.width = `${width}px`;
+      canvas.style.height = `${height}px`;
     }
-    // Epochs are counted from one: there is no epoch 0 to label.
-    if (axis === 'epoch') {
-      common.filter = (_, splits) => splits.map((value) => (value < 1 ? null : value));
-    }
-    if (axis === 'relative') common.incrs = DURATION_STEPS;
-    else if (axis !== 'wall') common.incrs = COUNT_STEPS;
-    return common;
-  }
-
-  #yAxis(tokens: Tokens): uPlot.Axis {
-    const { y, gutter } = this.#frame;
-    if (y === 'lanes') return { show: false };
-    const common: uPlot.Axis = {
-      size: gutter,
-      stroke: tokens.muted,
-      font: FONT,
-      gap: 6,
-      space: 30,
-      grid: { stroke: tokens.grid, width: 1 },
-      ticks: { show: false },
-    };
-    if (y === 'linear') return { ...common, values: (_, splits) => linearTicks(splits) };
-    return {
-      ...common,
-      splits: (_, __, min, max) => logTicks(min, max),
-      filter: (_, splits) => splits,
-      values: (_, splits) => splits.map((value) => (value === null ? '' : logTick(value))),
-    };
-  }
-
-  #listen(over: HTMLElement): void {
-    over.addEventListener('mousedown', (event) => {
-      this.#downAt = event.clientX;
-    });
-    over.addEventListener('click', (event) => {
-      if (Math.abs(event.clientX - this.#downAt) > 4) return;
-      const hit = this.#hit();
-      if (hit !== null) this.#events.pick(hit.mark);
-    });
-    over.addEventListener('mouseleave', () => this.#events.hover(null));
-  }
-
-  #hit(): PlacedMark | null {
-    const { left = -1, top = -1 } = this.#chart.cursor;
-    return hitMark(this.#placed, left, top);
-  }
-
-  #moved(): void {
-    const { left = -1, top = -1, event } = this.#chart.cursor;
-    // Synced plots move along without an event of their own.
-    if (!event || left < 0 || top < 0) return;
-    const hit = this.#hit();
-    this.#chart.over.style.cursor = hit === null ? '' : 'pointer';
-    this.#events.hover({
-      x: this.#chart.posToVal(left, 'x'),
-      y: this.#chart.posToVal(top, 'y'),
-      mark: hit?.mark ?? null,
-    });
-  }
-
-  #selected(): void {
-    const { left, width } = this.#chart.select;
-    if (width <= 0) return;
-    const from = this.#chart.posToVal(left, 'x');
-    const to = this.#chart.posToVal(left + width, 'x');
-    this.#chart.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-    if (this.#chart.cursor.event) this.#events.zoom([from, to]);
+    const ctx = canvas.getContext('2d');
+    ctx?.setTransform(ratio, 0, 0, ratio, 0, 0);
+    ctx?.clearRect(0, 0, width, height);
+    return ctx;
   }
 
   #draw(): void {
-    const { ctx, bbox } = this.#chart;
-    const ratio = uPlot.pxRatio;
-    ctx.save();
-    ctx.beginPath();
-    // Marks at the edge may stick out into the padding, curves may not.
-    ctx.rect(
-      bbox.left,
-      bbox.top - 8 * ratio,
-      bbox.width + PADDING_RIGHT * ratio,
-      bbox.height + 12 * ratio,
-    );
-    ctx.clip();
-    this.#drawHairlines(ctx, bbox, ratio);
-    ctx.save();
-    ctx.beginPath();
-    ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
-    ctx.clip();
-    for (const curve of this.#content.curves) this.#drawCurve(ctx, curve, ratio);
-    ctx.restore();
-    this.#drawMarks(ctx, bbox, ratio);
-    ctx.restore();
-  }
-
-  #drawHairlines(ctx: CanvasRenderingContext2D, bbox: uPlot.BBox, ratio: number): void {
-    ctx.strokeStyle = this.#frame.tokens.edge;
-    ctx.globalAlpha = 0.6;
-    ctx.lineWidth = ratio;
-    ctx.setLineDash([2 * ratio, 3 * ratio]);
-    ctx.beginPath();
-    for (const x of this.#content.hairlines) {
-      const left = Math.round(this.#chart.valToPos(x, 'x', true)) + 0.5;
-      if (left < bbox.left || left > bbox.left + bbox.width) continue;
-      ctx.moveTo(left, bbox.top);
-      ctx.lineTo(left, bbox.top + bbox.height);
+    this.#due = false;
+    const area = this.#area;
+    for (const side of ['left', 'top', 'width', 'height'] as const) {
+      this.#over.style[side] = `${area[side]}px`;
     }
-    ctx.stroke();
-    ctx.globalAlpha = 1;
-    ctx.setLineDash([]);
-  }
-
-  #drawCurve(ctx: CanvasRenderingContext2D, curve: DrawnCurve, ratio: number): void {
-    const chart = this.#chart;
-    const [min, max] = this.#content.x;
-    const { xs, ys, pieces, stepped } = curve;
-    const toX = (x: number) => chart.valToPos(x, 'x', true);
-    const log = this.#frame.y === 'log';
-    ctx.globalAlpha = curve.alpha;
-    ctx.strokeStyle = ctx.fillStyle = curve.color;
-    ctx.lineWidth = curve.width * ratio;
-    ctx.lineJoin = 'round';
-    ctx.setLineDash(curve.dashed ? [5 * ratio, 3 * ratio] : []);
-    ctx.beginPath();
-    for (const piece of pieces) {
-      const [from, to] = visibleRows(xs, piece.from, piece.to, min, max);
-      let length = 0;
-      let lastX = 0;
-      let lastY = 0;
-      const end = () => {
-        // A point without neighbours has no line: it is drawn as a dot.
-        if (length === 1) ctx.rect(lastX - ratio, lastY - ratio, 2 * ratio, 2 * ratio);
-        length = 0;
-      };
-      const point = (i: number) => {
-        const value = Number(ys[i]);
-        if (log && value <= 0) return end();
-        const x = toX(Number(xs[i]));
-        const y = chart.valToPos(value, 'y', true);
-        if (length++ === 0) ctx.moveTo(x, y);
-        else {
-          if (stepped) ctx.lineTo(lastX, y);
-          ctx.lineTo(x, y);
-        }
-        lastX = x;
-        lastY = y;
-      };
-      decimate(xs, ys, from, to, (x) => Math.round(toX(x)), point, end);
-      end();
+    const ctx = this.#clear(this.#base);
+    if (ctx !== null) {
+      this.#drawAxes(ctx);
+      this.#drawHairlines(ctx);
+      this.#drawCurves(ctx, this.#content.curves);
+      this.#drawMarks(ctx);
     }
-    ctx.stroke();
-    ctx.globalAlpha = 1;
-    ctx.setLineDash([]);
+    this.#drawFocus();
+    this.#placeRing();
+    this.#placeCrosshair();
   }
 
-  #drawMarks(ctx: CanvasRenderingContext2D, bbox: uPlot.BBox, ratio: number): void {
+  #drawFocus(): void {
+    if (this.#frame.y === 'lanes') return;
+    const ctx = this.#clear(this.#front);
+    if (ctx !== null) this.#drawCurves(ctx, this.#focused, this.#frame.tokens.bg);
+  }
+
+  #drawAxes(ctx: CanvasRenderingContext2D): void {
+    const { axis, y, xTicks: labelled, tokens } = this.#frame;
+    const area = this.#area;
+    const axes = {
+      x: xTicks(axis, this.#content.x, area.width),
+      y: y === 'lanes' ? [] : yTicks(y === 'log', this.#content.y, area.height),
+      labelled,
+    };
+    drawAxes(ctx, area, axes, { x: this.#scaleX, y: this.#scaleY }, tokens);
+  }
+
+  /** Draws with the area's upper left corner as origin, and nothing further than `overhang` outside. */
+  #inside(ctx: CanvasRenderingContext2D, overhang: number, paint: () => void): void {
+    const { left, top, width, height } = this.#area;
+    ctx.save();
+    ctx.translate(left, top);
+    ctx.beginPath();
+    ctx.rect(0, -overhang, width + (overhang && PADDING_RIGHT), height + 1.5 * overhang);
+    ctx.clip();
+    paint();
+    ctx.restore();
+  }
+
+  #drawHairlines(ctx: CanvasRenderingContext2D): void {
+    const { toPixel } = this.#scaleX;
+    this.#inside(ctx, 0, () => {
+      ctx.strokeStyle = this.#frame.tokens.edge;
+      ctx.globalAlpha = 0.6;
+      ctx.lineWidth = 1;
+      ctx.setLineDash([2, 3]);
+      ctx.beginPath();
+      for (const x of this.#content.hairlines) {
+        const left = Math.round(toPixel(x)) + 0.5;
+        ctx.moveTo(left, 0);
+        ctx.lineTo(left, this.#area.height);
+      }
+      ctx.stroke();
+    });
+  }
+
+  #drawCurves(ctx: CanvasRenderingContext2D, curves: readonly DrawnCurve[], halo?: string): void {
+    const scales = {
+      x: this.#scaleX,
+      y: this.#scaleY,
+      limits: this.#content.x,
+      ratio: window.devicePixelRatio,
+    };
+    this.#inside(ctx, 0, () => {
+      for (const curve of curves) drawCurve(ctx, curve, scales, halo);
+    });
+  }
+
+  #drawMarks(ctx: CanvasRenderingContext2D): void {
     const { marks, selectedKey } = this.#content;
-    this.#placed = placeMarks(
-      marks,
-      (x) => this.#chart.valToPos(x, 'x'),
-      (y) => this.#chart.valToPos(y, 'y'),
-      { width: bbox.width / ratio, height: bbox.height / ratio },
-      selectedKey,
-    );
+    const area = this.#area;
     const { tokens } = this.#frame;
-    const crowd = crowding(marks, this.#content.x, bbox.width / ratio);
-    for (const { mark, left, top } of this.#placed) {
-      const { shape, color, strong, label, labelBelow } = mark;
-      const x = bbox.left + left * ratio;
-      const y = bbox.top + top * ratio;
-      if (mark.key === selectedKey) drawSelection(ctx, x, y, strong ? 14 : 11, ratio, tokens);
-      const size = strong ? 1.25 : isPlain(mark) ? 0.85 * crowd : 0.85;
-      drawMark(ctx, { shape, color, size, ratio, tokens }, x, y);
-      if (label === undefined) continue;
-      const limits = {
-        left: bbox.left,
-        right: bbox.left + bbox.width,
-        top: bbox.top,
-        bottom: bbox.top + bbox.height,
-      };
-      drawLabel(ctx, label, { x, y, below: labelBelow ?? false }, limits, ratio, tokens);
-    }
+    this.#placed = placeMarks(marks, this.#scaleX.toPixel, this.#scaleY.toPixel, area, selectedKey);
+    const crowd = crowding(this.#placed, area.width);
+    this.#inside(ctx, OVERHANG, () => {
+      for (const { mark, left, top } of this.#placed) {
+        const { shape, color, strong, faded, label, labelBelow } = mark;
+        if (mark.key === selectedKey) drawSelection(ctx, left, top, strong ? 14 : 11, tokens);
+        const size = strong ? 1.25 : isPlain(mark) ? 0.85 * crowd : 0.85;
+        ctx.globalAlpha = faded ? 0.45 : 1;
+        drawMark(ctx, { shape, color, size, ratio: window.devicePixelRatio, tokens }, left, top);
+        ctx.globalAlpha = 1;
+        if (label === undefined) continue;
+        drawLabel(ctx, label, { x: left, y: top, below: labelBelow ?? false }, area, tokens);
+      }
+    });
   }
 }

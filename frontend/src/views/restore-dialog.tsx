@@ -14,6 +14,11 @@ type Progress =
   | { readonly state: 'done'; readonly answer: RestoreAnswer }
   | { readonly state: 'failed'; readonly failure: Failure };
 
+const TITLE: Partial<Record<Progress['state'], string>> = {
+  done: 'The copy is ready',
+  failed: 'Nothing was copied',
+};
+
 interface Props {
   readonly detail: CheckpointDetail;
   readonly onClose: () => void;
@@ -47,9 +52,7 @@ export function RestoreDialog({ detail, onClose }: Props) {
   return (
     <dialog ref={dialog} class="dialog" aria-labelledby="restore-title" onClose={onClose}>
       <h2 id="restore-title">
-        {state === 'done'
-          ? 'The copy is ready'
-          : `Restore epoch ${formatEpoch(detail.epoch)} of “${detail.run}” to a file?`}
+        {TITLE[state] ?? `Restore epoch ${formatEpoch(detail.epoch)} of “${detail.run}” to a file?`}
       </h2>
       {open && (
         <>
@@ -64,13 +67,7 @@ export function RestoreDialog({ detail, onClose }: Props) {
         </>
       )}
       {state === 'done' && <Done answer={progress.answer} />}
-      {state === 'failed' && (
-        <>
-          <FailureText failure={progress.failure} />
-          <p>The same from a shell:</p>
-          <CodeBlock code={detail.snippets.cli} label="CLI code" copyLabel="Copy CLI code" />
-        </>
-      )}
+      {state === 'failed' && <Refused failure={progress.failure} cli={detail.snippets.cli} />}
       <div class="dialog-buttons">
         <button ref={safe} type="button" class="button" onClick={() => dialog.current?.close()}>
           {open ? 'Cancel' : 'Close'}
@@ -87,6 +84,21 @@ export function RestoreDialog({ detail, onClose }: Props) {
         )}
       </div>
     </dialog>
+  );
+}
+
+/** Why, and the command where another user or machine may do what TensorBoard may not. */
+function Refused({ failure, cli }: { failure: Failure; cli: string }) {
+  return (
+    <>
+      <FailureText failure={failure} />
+      {failure.code !== 'conflict' && (
+        <>
+          <p>The same from a shell:</p>
+          <CodeBlock code={cli} label="CLI code" copyLabel="Copy CLI code" />
+        </>
+      )}
+    </>
   );
 }
 

@@ -1,6 +1,7 @@
 /** Search, and a checkbox per run with TensorBoard's colour and the run's state. */
 import { useComputed } from '@preact/signals';
 import type { RunSummary } from '../api/types';
+import { fitText } from '../host/fit-text';
 import { formatAgo, formatEpoch, plural } from '../model/format';
 import type { RunModel } from '../model/run';
 import { isShown, matchesSearch, showOnly, toggleRun } from '../model/run-filter';
@@ -65,6 +66,9 @@ export function RunList() {
   );
 }
 
+/** What the list leaves for a name, in the rail and in the menu of narrow pages. */
+const NAME_PX = 148;
+
 interface ItemProps {
   readonly summary: RunSummary;
   readonly shown: boolean;
@@ -83,7 +87,7 @@ function RunItem({ summary, shown, model, now, onToggle }: ItemProps) {
         <input type="checkbox" checked={shown} onChange={onToggle} aria-label={summary.run} />
         <span class="swatch" style={{ background: color }} />
         <span class="run-text">
-          <bdi class="run-name">{summary.run}</bdi>
+          <bdi class="run-name">{fitText(summary.run, NAME_PX)}</bdi>
           <span class={error ? 'run-state bad' : 'run-state'}>
             {error ? 'cannot be read' : <RunStateText summary={summary} model={model} now={now} />}
           </span>

@@ -1,9 +1,17 @@
-/** Text and status filter of the table, and how many rows they leave. */
-import { formatInteger } from '../model/format';
+/** Above the table: what it shows, how many rows that leaves, and taking them away as a file. */
+
+import { formatInteger, plural } from '../model/format';
 import type { StatusFilter } from '../model/rows';
 import { STATUS_LABEL } from '../model/words';
 import { useStore } from '../state/context';
+import type { Column } from './columns';
+import { zoomLabel } from './describe';
 import { Icon } from './icon';
+import { lazyPart } from './lazy-part';
+import { Menu } from './menu';
+
+const ColumnChoice = lazyPart(() => import('./table-menus').then((part) => part.ColumnChoice));
+const ExportChoice = lazyPart(() => import('./table-menus').then((part) => part.ExportChoice));
 
 const CHOICES: [StatusFilter, string][] = [
   ['all', 'All statuses'],
@@ -12,9 +20,15 @@ const CHOICES: [StatusFilter, string][] = [
   ...(Object.entries(STATUS_LABEL) as [StatusFilter, string][]),
 ];
 
-export function TableFilters() {
-  const { rowFilter, rows, allRows } = useStore();
-  const { text, status } = rowFilter.value;
+interface Props {
+  readonly columns: readonly Column[];
+  readonly metrics: readonly string[];
+  readonly severalRuns: boolean;
+}
+
+export function TableFilters({ columns, metrics, severalRuns }: Props) {
+  const { change, link, rows, allRows } = useStore();
+  const { text, status } = link.value.rowFilter;
   const total = allRows.value.length;
   const left = rows.value.length;
   return (
@@ -27,14 +41,14 @@ export function TableFilters() {
           placeholder="Filter: run, epoch 12, reason, file"
           aria-label="Filter checkpoints"
           value={text}
-          onInput={(event) => (rowFilter.value = { text: event.currentTarget.value, status })}
+          onInput={(event) => change({ rowFilter: { text: event.currentTarget.value, status } })}
         />
       </div>
       <select
         aria-label="Status"
         value={status}
         onChange={(event) =>
-          (rowFilter.value = { text, status: event.currentTarget.value as StatusFilter })
+          change({ rowFilter: { text, status: event.currentTarget.value as StatusFilter } })
         }
       >
         {CHOICES.map(([value, label]) => (
@@ -43,11 +57,36 @@ export function TableFilters() {
           </option>
         ))}
       </select>
+      <ZoomChip />
       <span class="muted count" role="status">
         {left === total
-          ? `${formatInteger(total)} checkpoints`
-          : `${formatInteger(left)} of ${formatInteger(total)} checkpoints`}
+          ? plural(total, 'checkpoint')
+          : `${formatInteger(left)} of ${plural(total, 'checkpoint')}`}
       </span>
+      <Menu label="Columns" toLeft>
+        {() => <ColumnChoice columns={columns} metrics={metrics} severalRuns={severalRuns} />}
+      </Menu>
+      <Menu label="Export" toLeft>
+        {(close) => <ExportChoice metrics={metrics} onDone={close} />}
+      </Menu>
     </div>
+  );
+}
+
+/** The zoom of the charts is a filter of the table: it says so, and can be taken away here, too. */
+function ZoomChip() {
+  const store = useStore();
+  const { zoom, axis } = store.link.value;
+  if (zoom === null) return null;
+  return (
+    <button
+      type="button"
+      class="button chip-button"
+      title="Show all again"
+      onClick={() => store.change({ zoom: null })}
+    >
+      {zoomLabel(axis, zoom)}
+      <Icon name="close" />
+    </button>
   );
 }

@@ -70,9 +70,9 @@ describe('the table', () => {
     press('ArrowUp');
     press('ArrowRight');
     press('Enter');
-    expect(store.sort.value).toEqual({ column: 'epoch', descending: true });
+    expect(store.link.value.sort).toEqual({ column: 'epoch', descending: true });
     press('Enter');
-    expect(store.sort.value).toEqual({ column: 'epoch', descending: false });
+    expect(store.link.value.sort).toEqual({ column: 'epoch', descending: false });
     expect(screen.getByRole('columnheader', { name: /Epoch/ })).toHaveAttribute(
       'aria-sort',
       'ascending',
@@ -82,7 +82,7 @@ describe('the table', () => {
   test('a click selects, pointing highlights', () => {
     const row = within(grid()).getAllByRole('row')[3];
     if (row === undefined) throw new Error('no row');
-    fireEvent.mouseEnter(row);
+    fireEvent.pointerOver(row);
     expect(store.hover.value).toMatchObject({ id: 'c37' });
     fireEvent.click(row);
     expect(store.selectedCheckpoint.value?.id).toBe('c37');

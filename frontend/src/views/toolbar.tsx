@@ -3,12 +3,13 @@ import type { Direction } from '../api/types';
 import { AXES, AXIS_LABEL } from '../model/axis';
 import { metricLabel } from '../model/metrics';
 import { useStore } from '../state/context';
+import { ChartSettings } from './chart-settings';
 import { RunMenu } from './run-menu';
 import { isNarrow, viewport } from './viewport';
 
 export function Toolbar() {
   const store = useStore();
-  const { axis, logScale, zoom } = store.link.value;
+  const { axis, zoom } = store.link.value;
   const narrow = isNarrow(viewport.value);
   return (
     <header class="toolbar">
@@ -30,14 +31,7 @@ export function Toolbar() {
           </label>
         ))}
       </div>
-      <label class="check">
-        <input
-          type="checkbox"
-          checked={logScale}
-          onChange={(event) => store.change({ logScale: event.currentTarget.checked })}
-        />
-        Log scale
-      </label>
+      <ChartSettings />
       <span class="spring" />
       {zoom !== null && (
         <button type="button" class="button" onClick={() => store.change({ zoom: null })}>

@@ -30,9 +30,9 @@ interface Options {
 function useSorting(scroll: GridScroll) {
   const store = useStore();
   return (column: Column) => {
-    const { column: current, descending } = store.sort.value;
+    const { column: current, descending } = store.link.value.sort;
     const next = current === column.id ? !descending : column.descendingFirst;
-    store.sort.value = { column: column.id, descending: next };
+    store.change({ sort: { column: column.id, descending: next } });
     store.announcement.value = `Sorted by ${column.heading}, ${next ? 'descending' : 'ascending'}.`;
     if (scroll.place.current) scroll.place.current.scrollTop = 0;
   };
@@ -107,7 +107,7 @@ export function useGridCursor({ rows, columns, selectedKey, scroll }: Options): 
     row,
     column,
     inHeadings: inHeadings.value,
-    cellId: inHeadings.value ? `head-${column}` : exists ? `cell-${row}-${column}` : undefined,
+    cellId: inHeadings.value ? `head-${column}` : exists ? 'active-cell' : undefined,
     onKeyDown(event) {
       const act = keys[event.key];
       if (act === undefined) return;

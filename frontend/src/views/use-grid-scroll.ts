@@ -6,6 +6,9 @@ import { rowsInView, scrollToRow } from '../layout/rows-in-view';
 import type { Checkpoint } from '../model/run';
 import { ROW_HEIGHT } from './grid-rows';
 
+/** So long after it was scrolled the grid is at rest. */
+const REST_MS = 150;
+
 export interface GridScroll {
   readonly place: RefObject<HTMLDivElement | null>;
   /** The place of each row by its key. */
@@ -14,6 +17,8 @@ export interface GridScroll {
   readonly first: number;
   readonly end: number;
   readonly onScroll: () => void;
+  /** Whether rows are passing under the pointer, which then points at none of them. */
+  readonly isMoving: () => boolean;
   readonly reveal: (row: number) => void;
   /** Rows that a page key moves by. */
   readonly page: () => number;
@@ -72,6 +77,7 @@ export function useGridScroll(rows: readonly Checkpoint[], order: unknown): Grid
     rowsInView(count.value, ROW_HEIGHT, scrollTop.value, viewHeight.value),
   );
   const remember = useAnchor(place, rows, index, order);
+  const movedAt = useRef(Number.NEGATIVE_INFINITY);
   // Measured now: what is revealed at once when the page opens is so before any observer reports.
   const bodyHeight = () => (place.current?.clientHeight || viewHeight.peek()) - ROW_HEIGHT;
   return {
@@ -81,9 +87,11 @@ export function useGridScroll(rows: readonly Checkpoint[], order: unknown): Grid
     first: useComputed(() => view.value.first).value,
     end: useComputed(() => view.value.end).value,
     onScroll() {
+      movedAt.current = performance.now();
       scrollTop.value = place.current?.scrollTop ?? 0;
       remember(scrollTop.value);
     },
+    isMoving: () => performance.now() - movedAt.current < REST_MS,
     reveal(row) {
       const element = place.current;
       if (element === null || row < 0) return;

@@ -4,14 +4,19 @@ import { ApiError, Unreachable } from '../api/client';
 
 /** A failure in words: what happened, and what to do. */
 export interface Failure {
+  readonly code: ApiError['code'] | 'unreachable';
   readonly message: string;
   readonly hint: string;
 }
 
 export function toFailure(cause: unknown): Failure {
-  if (cause instanceof ApiError) return { message: cause.message, hint: cause.hint };
+  if (cause instanceof ApiError) {
+    const { code, message, hint } = cause;
+    return { code, message, hint };
+  }
   if (!(cause instanceof Unreachable)) throw cause;
   return {
+    code: 'unreachable',
     message: 'TensorBoard does not answer.',
     hint: 'Check that it is still running, then try again.',
   };

@@ -308,7 +308,8 @@ def test_several_optimizers_are_told_by_name(run_dir: Path) -> None:
         epochs=2,
     )
     (cut,) = decided(run_dir / "1", Topic.LEARNING_RATE, RP, 1)[1:]
-    assert (cut.optimizer, cut.lr_after) == ("fast", pytest.approx(0.05))
+    assert cut.optimizer == "fast"
+    assert cut.lr_after == pytest.approx(0.05)
     assert cut.sentence.startswith(f"{RP} (fast): score not better than 3")
     scheduler = keras.callbacks.LearningRateScheduler(halve)
     train(compiled(two_optimizers()), scheduler, recorder(run_dir / "2"), epochs=2)

@@ -20,7 +20,7 @@ import numpy as np
 from epochline.callbacks.model_checkpoint import ModelCheckpoint
 from epochline.callbacks.part import PartCallback
 from epochline.restore.plain import NotPlainError, encode
-from epochline.store import digest_bytes
+from epochline.store.digest import Digester
 
 __all__ = ["Baseline", "Siblings", "plain_copy"]
 
@@ -67,17 +67,12 @@ class Baseline:
     def __init__(self, target: Any, without: Iterable[str] = ()) -> None:
         self._target = target
         self._without = frozenset(without)
-        self._prints = {name: _print(value) for name, value in self._attributes()}
+        self._alive = self._attributes()  # else another object could get the identity of one
+        self._begin = {name: _print(value) for name, value in self._alive.items()}
         self._restored: set[str] = set()
-        self._unknown = {
-            name: value
-            for name, value in vars(target).items()
-            if name not in self._without and name not in self._prints
-        }
 
     @property
-    def has_protocol(self) -> bool:
-        """Whether the object says itself what its state is."""
+    def _says_itself(self) -> bool:
         return all(
             callable(getattr(self._target, name, None))
             for name in ("state_dict", "load_state_dict")
@@ -89,29 +84,23 @@ class Baseline:
         Raises:
             NotPlainError: If what `state_dict()` returns cannot be saved.
         """
-        if self.has_protocol:
+        if self._says_itself:
             state = self._target.state_dict()
             encode(state)
             return {"state_dict": plain_copy(state)}
-        changed = {
-            name: _pack(value)
-            for name, value in self._attributes()
-            if name in self._restored or _print(value) != self._prints.get(name)
+        return {
+            "attributes": {
+                name: plain_copy(_plain(value))
+                for name, value in self._changed()
+                if _plain(value) is not _CANNOT
+            }
         }
-        return {"attributes": changed}
 
     def lost(self) -> list[str]:
         """Returns the attributes that were exchanged meanwhile and cannot be saved."""
-        if self.has_protocol:
+        if self._says_itself:
             return []
-        now = vars(self._target)
-        return [
-            name
-            for name, value in now.items()
-            if name not in self._without
-            and _pack(value) is _CANNOT
-            and self._unknown.get(name) is not value
-        ]
+        return [name for name, value in self._changed() if _plain(value) is _CANNOT]
 
     def restore(self, saved: Mapping[str, Any]) -> None:
         """Puts back what `capture` returned."""
@@ -125,11 +114,15 @@ class Baseline:
             else:
                 setattr(self._target, name, plain_copy(value))
 
-    def _attributes(self) -> list[tuple[str, Any]]:
+    def _attributes(self) -> dict[str, Any]:
+        attributes = getattr(self._target, "__dict__", {})
+        return {name: value for name, value in attributes.items() if name not in self._without}
+
+    def _changed(self) -> list[tuple[str, Any]]:
         return [
             (name, value)
-            for name, value in vars(self._target).items()
-            if name not in self._without and _pack(value) is not _CANNOT
+            for name, value in self._attributes().items()
+            if name in self._restored or _print(value) != self._begin.get(name)
         ]
 
 
@@ -262,7 +255,7 @@ _CANNOT: Final = object()
 _GENERATOR: Final = "random generator"
 
 
-def _pack(value: Any) -> Any:
+def _plain(value: Any) -> Any:
     """Returns `value` as it can be saved; `_CANNOT` when it cannot."""
     if isinstance(value, random.Random):
         return {_GENERATOR: "python", "state": value.getstate()}
@@ -270,8 +263,6 @@ def _pack(value: Any) -> Any:
         return {_GENERATOR: "numpy", "state": value.bit_generator.state}
     if isinstance(value, np.random.RandomState):
         return {_GENERATOR: "numpy legacy", "state": value.get_state(legacy=False)}
-    if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
-        return value
     try:
         encode(value)
     except NotPlainError:
@@ -289,10 +280,14 @@ def _restore_generator(generator: Any, saved: Mapping[str, Any]) -> None:
 
 
 def _print(value: Any) -> Any:
-    """Returns what tells two values apart."""
-    if isinstance(value, np.ndarray) and value.nbytes > _SEPARATELY:
+    """Returns what tells two values apart: of those that cannot be saved, which object it is."""
+    plain = _plain(value)
+    if plain is _CANNOT or (isinstance(plain, np.ndarray) and plain.nbytes > _SEPARATELY):
         return id(value)
-    return digest_bytes(b"".join(encode(_pack(value))))
+    digester = Digester()
+    for buffer in encode(plain):
+        digester.update(buffer)
+    return digester.digest()
 
 
 def plain_copy(value: Any) -> Any:

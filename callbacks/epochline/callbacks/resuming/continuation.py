@@ -204,9 +204,8 @@ class Continuation:
 
     def test_begins_behind_all(self) -> None:
         """Called behind all other `on_test_begin`, when the validation of an epoch begins."""
-        iterator = getattr(self._fit.model, "_eval_epoch_iterator", None)
-        if iterator is not None and self._validation is None:
-            self._validation = Position(iterator)
+        if self._validation is None:
+            self._validation = Position(getattr(self._fit.model, "_eval_epoch_iterator", None))
             self._validation.catch_up(self._validation_made)
 
     def train_ends_before_all(self) -> None:
@@ -233,8 +232,8 @@ class Continuation:
         restore_random(state.parts["random"])
 
     def _clear_initial_epoch(self) -> None:
-        model = self._fit.callbacks[0]._model  # noqa: SLF001 – `.model` would sync JAX state
-        model._initial_epoch = None  # noqa: SLF001 – else each later fit would begin there
+        # Else each later fit of this model would begin there.
+        self._fit.model._initial_epoch = None  # noqa: SLF001
 
     # ---- hooks: saving ---------------------------------------------------------------------------
 

@@ -203,7 +203,8 @@ class Position:
         iterator = self._iterator
         if iterator is None or not saved:
             return
-        iterator._num_batches = saved["num_batches"]  # noqa: SLF001
+        if self._adapter.num_batches is None:  # Keras learns it in the first epoch
+            iterator._num_batches = saved["num_batches"]  # noqa: SLF001
         lasting = bool(iterator.steps_per_epoch and saved["current"])
         self.catch_up(saved["iterators"] - lasting)
         if lasting:
