@@ -126,7 +126,7 @@ def report(found: dict[str, int], megabytes: float, epochs: int) -> str:
 
 def main() -> None:
     """Measures, and prints the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--megabytes", type=float, default=100.0, help="of one checkpoint")
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--directory", default="logs", help="for what is written (default: logs)")

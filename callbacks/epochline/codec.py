@@ -191,7 +191,7 @@ def _decode_events(payload: bytes) -> tuple[Event, ...]:
 
 
 def _known_events(messages: Sequence[events_pb2.Event]) -> Iterator[Event]:
-    metrics: Sequence[events_pb2.Metric] = ()
+    metrics: Any = ()
     for message in messages:
         name = message.WhichOneof("kind")
         if name is None:

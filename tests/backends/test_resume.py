@@ -1,4 +1,4 @@
-"""A killed training is continued on every backend; the whole table is in docs/resume.md."""
+"""A killed training is continued on every backend; see docs/resume.md."""
 
 from __future__ import annotations
 

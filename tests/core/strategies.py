@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from hypothesis import strategies as st
 
@@ -35,11 +35,9 @@ def _of_type(hint: Any) -> st.SearchStrategy[Any]:
         return st.dictionaries(*map(_of_type, arguments), max_size=4)
     if get_origin(hint) is tuple:
         return st.lists(_of_type(arguments[0]), max_size=4).map(tuple)
-    return (
-        events_of(hint)
-        if isinstance(hint, type) and is_dataclass(hint)
-        else st.sampled_from(list(hint))
-    )
+    if is_dataclass(hint):
+        return events_of(cast("type[Any]", hint))
+    return st.sampled_from(list(hint))
 
 
 def events_of(kind: type[_E]) -> st.SearchStrategy[_E]:

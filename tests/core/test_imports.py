@@ -84,7 +84,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "adoption": (CORE, set()),
     "upkeep": (CORE, set()),
     "session": ({"errors", "events", "reader", "store", "writer"}, set()),
-    "restore": (CORE, {"h5py", "numpy"}),
+    "restore": (CORE, {"h5py", "ml_dtypes", "numpy"}),
     "plot": (CORE | {"run"}, {"matplotlib"}),
     "run": (CORE | {"archive", "plot", "restore", "upkeep"}, set()),
     "cli": (TOP, {"numpy", "rich"}),

@@ -70,7 +70,7 @@ def script(
         The model; `model.history` is that of `fit`.
     """
     keras.utils.set_random_seed(seed)
-    model = model or new_model()
+    trained = new_model() if model is None else model
     usual: dict[str, Any] = {
         "x": ROWS,
         "y": TARGETS,
@@ -79,8 +79,8 @@ def script(
         "validation_split": 0.25,
         "verbose": 0,
     }
-    model.fit(**(usual | arguments), callbacks=[resume or Resume(run_dir), *callbacks])
-    return model
+    trained.fit(**(usual | arguments), callbacks=[resume or Resume(run_dir), *callbacks])
+    return trained
 
 
 def state_of(model: keras.Model) -> list[Any]:

@@ -129,7 +129,7 @@ def test_shuffles_of_a_pipeline_have_their_seeds() -> None:
     """`_inputs`, `_functions`, `_seed` and `_seed2` of `tf.data` datasets."""
     import tensorflow as tf
 
-    counter = tf.Variable(0)
+    counter = tf.Variable(tf.constant(0))
     dataset = pipeline().map(lambda x, y: (x, y + tf.cast(counter.assign_add(1), "float32")))
     (batched,) = dataset._inputs()  # noqa: SLF001
     (shuffled,) = batched._inputs()  # noqa: SLF001

@@ -2,7 +2,7 @@
 
 Each row is killed in one process and continued in another, and compared with a training of a third
 one that nobody disturbed: the loss of every batch, every variable, the metrics, the random state.
-`make resume-table` does this for the whole table of docs/resume.md.
+What has been seen so beside these rows is in docs/resume.md.
 """
 
 from __future__ import annotations

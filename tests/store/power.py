@@ -260,7 +260,9 @@ class _Disk:
                 )
                 for _ in range(_OF_A_MOMENT)
             )
-        for names, *picked in choices:
+        for choice in choices:
+            names: Any = choice[0]
+            picked: tuple[Any, ...] = choice[1:]
             found = {inode: versions[0] for inode, versions in contents.items()}
             found |= {
                 inode: contents[inode][which] for inode, which in zip(changing, picked, strict=True)

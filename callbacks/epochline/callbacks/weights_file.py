@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import keras
 
@@ -304,12 +304,14 @@ class _Gathered:
 
 def _named(layout: Layout, walk: Walk) -> Layout:
     """Returns `layout` with the names of the Keras variables."""
-    return Layout.of(
-        replace(item, name=source.path, trainable=bool(source.trainable))
-        if isinstance(source := walk.values.get(item.dataset), keras.Variable)
-        else item
-        for item in layout.variables
-    )
+
+    def named(item: Variable) -> Variable:
+        source: Any = walk.values.get(item.dataset)
+        if not isinstance(source, keras.Variable):
+            return item
+        return replace(item, name=source.path, trainable=bool(source.trainable))
+
+    return Layout.of(map(named, layout.variables))
 
 
 @contextmanager

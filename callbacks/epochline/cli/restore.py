@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
@@ -71,8 +70,15 @@ def run(args: argparse.Namespace) -> int:
         message = f"{target} exists. Choose another name{more}"
         raise CommandError(message) from error
     if args.json:
-        found = asdict(digest_file(copy))
-        emit_json({"path": str(copy), **found, "checkpoint": checkpoint_value(item)})
+        found = digest_file(copy)
+        emit_json(
+            {
+                "path": str(copy),
+                "size_bytes": found.size_bytes,
+                "digest": found.digest,
+                "checkpoint": checkpoint_value(item),
+            }
+        )
         return 0
     load = "keras.saving.load_model" if copy.suffix == _MODEL else "model.load_weights"
     emit(

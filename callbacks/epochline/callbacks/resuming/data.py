@@ -97,8 +97,9 @@ class Position:
         dataset = getattr(adapter, "_dataset", None) if self.kind is Kind.TF_DATA else None
         self._pipeline = [] if dataset is None else _captured(dataset)
         if self.kind is Kind.TF_DATA:  # each iterator of it may shuffle anew
-            self._get_iterator: Callable[[], Any] = iterator._get_iterator  # noqa: SLF001
-            iterator._get_iterator = lambda: _Counted(self._get_iterator(), self._count)  # noqa: SLF001
+            epochs: Any = iterator
+            self._get_iterator: Callable[[], Any] = epochs._get_iterator  # noqa: SLF001
+            epochs._get_iterator = lambda: _Counted(self._get_iterator(), self._count)  # noqa: SLF001
 
     def _baseline(self) -> Baseline | None:
         return Baseline(self._adapter.py_dataset) if self.kind is Kind.PY_DATASET else None
