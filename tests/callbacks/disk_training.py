@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -158,6 +159,9 @@ class _Spoil(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: object = None) -> None:
         """Called by Keras."""
         if epoch in self._actions:
+            for thread in threading.enumerate():
+                if thread.name == "epochline-save":  # whose half file no later look could explain
+                    thread.join()
             self._actions[epoch]()
 
 
