@@ -33,14 +33,18 @@ def _settled(value: Any, logdir: str) -> Any:
     return value.replace(logdir, "/logs") if isinstance(value, str) else value
 
 
-def _only_sample_runs(answer: Any) -> Any:
-    """Returns an answer without the runs that other tests added."""
+def _only_sample_runs(tensorboard: TensorBoard, answer: Any) -> Any:
+    """Returns an answer as it is without the runs that other tests added."""
     known = ", ".join(map(repr, sample_logs.RUNS))
     for failure in answer.get("failures", []):
         message, _, _ = failure["error"]["message"].partition(" Runs: ")
         failure["error"]["message"] = f"{message} Runs: {known}."
     if "runs" in answer:
         answer["runs"] = [run for run in answer["runs"] if run["run"] in sample_logs.RUNS]
+        listed = tensorboard.request("GET", "data/runs").json
+        samples = [run for run in listed if run.partition("/")[0] in sample_logs.RUNS]
+        for run in answer["runs"]:
+            run["color_index"] = samples.index(listed[run["color_index"]])
     return answer
 
 
@@ -68,7 +72,7 @@ def test_answer_is_the_golden_one(
         reply = tensorboard.get(route, **parameters)
 
     assert reply.status == (404 if name == "error" else 200)
-    answer = _settled(_only_sample_runs(reply.json), str(tensorboard.logdir))
+    answer = _settled(_only_sample_runs(tensorboard, reply.json), str(tensorboard.logdir))
     path = GOLDEN / f"{name}.json"
     if UPDATE:
         text = json.dumps(answer, indent=2, ensure_ascii=False)
