@@ -9,10 +9,9 @@ from pathlib import Path
 
 import keras
 
-from epochline.callbacks.measure import non_finite_weight
 from epochline.callbacks.saving import Saver
 from epochline.callbacks.traps import weights_kind
-from epochline.events import Decision, Event, Health, SaveReason
+from epochline.events import Decision, Event, SaveReason
 from epochline.session import Session
 
 __all__ = ["adopted"]
@@ -37,20 +36,11 @@ def adopted(
         callbacks: All callbacks.
         metrics: Metrics of this moment.
     """
-    plain = (
-        [replace(decision, path=session.relative(decision.path))] if decision.path else [decision]
-    )
+    plain: list[Event] = [
+        replace(decision, path=session.relative(decision.path)) if decision.path else decision
+    ]
     if model is None or not os.path.isfile(decision.path):
-        return [*plain]  # a directory, such as Orbax writes, has no digest
-    damaged = non_finite_weight(model)
-    detail = f"First in {damaged}." if damaged else ""
-    if damaged:
-        session.notice(
-            "weights_not_healthy",
-            f"The weights that {decision.callback} saved at epoch {session.epoch + 1} are not "
-            f"healthy, whatever the loss says: NaN or infinities. {detail}",
-            "Go back to an earlier checkpoint, lower the learning rate, or clip the gradients.",
-        )
+        return plain  # a directory, such as Orbax writes, has no digest
     try:
         return saver.adopt(
             model,
@@ -64,8 +54,6 @@ def adopted(
             observed=decision.observed,
             best=decision.best,
             best_epoch=decision.best_epoch,
-            health=Health.NOT_FINITE if damaged else Health.HEALTHY,
-            health_detail=detail,
         )
     except OSError:
-        return [*plain]  # it is gone again already
+        return plain  # it is gone again already

@@ -11,7 +11,7 @@ method raises because of files.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Self
@@ -84,6 +84,31 @@ class Kept:
     pinned: bool = False
     recovered: bool = False
     described: VariablesDescribed | None = None
+
+    @classmethod
+    def of(
+        cls,
+        saved: CheckpointSaved,
+        *,
+        epoch: int,
+        wall_time: float,
+        described: VariablesDescribed | None = None,
+    ) -> Self:
+        """Returns a checkpoint as it was recorded."""
+        return cls(
+            id=saved.id,
+            epoch=epoch,
+            wall_time=wall_time,
+            metrics=saved.metrics,
+            path=saved.path,
+            size_bytes=saved.size_bytes,
+            digest=saved.digest,
+            owned=saved.owned,
+            health=saved.health,
+            has_optimizer=saved.has_optimizer,
+            parts=saved.parts,
+            described=described,
+        )
 
     @property
     def healthy(self) -> bool:
@@ -191,8 +216,7 @@ class Catalog:
         mode_of: ModeOf,
         *,
         folder: PurePosixPath,
-        record: Callable[..., object],
-        sync: Callable[[], object],
+        session: Session,
     ) -> list[Problem]:
         """Lets go what `policy` lets go, and empties the trash to its limits.
 
@@ -204,8 +228,7 @@ class Catalog:
             mode_of: Says which direction of a metric is better.
             folder: Directory of the checkpoints that it is about: what another callback saves
                 elsewhere is not its business.
-            record: Writes events down, as one record.
-            sync: Makes what was recorded survive a power loss.
+            session: Where it is recorded.
 
         Returns:
             What could not be done.
@@ -216,7 +239,7 @@ class Catalog:
                 if held is Flock.BUSY:
                     return []
                 self._catch_up()
-                pruner = Pruner(self._run_dir, record, sync)
+                pruner = Pruner(self._run_dir, session.record, session.sync)
                 for stage in stages(policy):
                     problems += self._carry_out(
                         self._plan(stage, mode_of, folder), pruner, str(policy)
@@ -306,18 +329,7 @@ class Catalog:
         if known is not None and known.id == event.id:
             self.add(replace(known, owned=event.owned))
         else:
-            self.add(
-                Kept(
-                    id=event.id,
-                    epoch=record.epoch,
-                    wall_time=record.wall_time,
-                    metrics=event.metrics,
-                    path=event.path,
-                    size_bytes=event.size_bytes,
-                    digest=event.digest,
-                    owned=event.owned,
-                )
-            )
+            self.add(Kept.of(event, epoch=record.epoch, wall_time=record.wall_time))
 
 
 def _kept(item: CheckpointEntry, size_bytes: int, digest: str) -> Kept:

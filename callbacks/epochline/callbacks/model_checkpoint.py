@@ -293,12 +293,12 @@ class ModelCheckpoint(PartCallback):
             )
         else:
             self._print(f"\nEpoch {epoch + 1}: saving model to {path}")
-        fit.saver.background = self.background
         fit.saver.save(
             self.model,
             path,
             metrics,
             overwrite=self.overwrite,
+            background=self.background,
             pruning=None if self.keep is None else Pruning(self.keep, self._mode_of(fit)),
             then=partial(self._finished, epoch, path, (self.best, best, best_epoch)),
             model_file=self.model_file if self.save_weights_only else None,

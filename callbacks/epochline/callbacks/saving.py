@@ -18,13 +18,13 @@ from typing import Any
 
 import keras
 
-from epochline.callbacks.catalog import Catalog
+from epochline.callbacks.catalog import Catalog, Kept
 from epochline.callbacks.keras_archive import archive_members
 from epochline.callbacks.limits import not_in_file
 from epochline.callbacks.measure import has_optimizer_state, non_finite_weight, optimizer_class
 from epochline.callbacks.serialize import Serializer
 from epochline.callbacks.sharding import Sharding
-from epochline.callbacks.writing import ModelFile, Order, Pruning, Then, Writer, kept
+from epochline.callbacks.writing import ModelFile, Order, Pruning, Then, Writer
 from epochline.events import CheckpointSaved, Event, Health
 from epochline.session import Session, new_id
 from epochline.store import digest_file
@@ -39,13 +39,9 @@ class Saver:
     Args:
         session: Where it is recorded.
         catalog: The checkpoints of the run; kept up to date.
-
-    Attributes:
-        background: Whether the training goes on while a file is written.
     """
 
     def __init__(self, session: Session, catalog: Catalog) -> None:
-        self.background = True
         self._session = session
         self._writer = Writer(session, catalog)
         self._serializer = Serializer(session)
@@ -80,6 +76,7 @@ class Saver:
         metrics: Mapping[str, float],
         *,
         overwrite: bool,
+        background: bool = True,
         pruning: Pruning | None = None,
         then: Then | None = None,
         model_file: Path | None = None,
@@ -96,6 +93,7 @@ class Saver:
             path: Where to.
             metrics: Metrics of this moment.
             overwrite: Whether a file of that name is replaced.
+            background: Whether the training goes on while the file is written.
             pruning: What is done with older checkpoints once this one is safe.
             then: Called at the end, by the thread that wrote the file.
             model_file: Where to keep the model itself, for a file that holds weights only: written
@@ -135,7 +133,7 @@ class Saver:
                 model_file=ModelFile(model_file, members) if model_file and members else None,
                 dedup=dedup,
             )
-            if not self.background:
+            if not background:
                 return saved.id if self._writer.carry_out(order) else None
             self._writing = threading.Thread(
                 target=self._writer.carry_out, args=(order,), name="epochline-save"
@@ -171,11 +169,13 @@ class Saver:
             digest=file.digest,
             metrics=metrics,
             owned=False,
+            **_health(model),
             **_optimizer(model),
             **recorded,
         )
+        self._writer.warn_of(saved, self._session.epoch)
         events = [*self._writer.replaced(saved), saved]
-        self.catalog.add(kept(saved, self._session.epoch, time.time()))
+        self.catalog.add(Kept.of(saved, epoch=self._session.epoch, wall_time=time.time()))
         return events
 
     def _look_at(self, model: keras.Model, name: str) -> Mapping[str, bytes] | None:

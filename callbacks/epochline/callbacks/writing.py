@@ -14,7 +14,8 @@ name of a checkpoint whose weights are.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -29,18 +30,17 @@ from epochline.events import (
     Event,
     FilePart,
     Health,
+    VariablesDescribed,
 )
 from epochline.health import Weights, examine
-from epochline.layout import Layout
 from epochline.pruning import Problem
 from epochline.retention import ModeOf, RetentionPolicy
 from epochline.session import Position, Session
-from epochline.statistics import Measurements
-from epochline.store import PendingFile
+from epochline.store import PendingFile, WrittenFile
 from epochline.store.dedup import ClonedFile, Dedup, Originals
 from epochline.store.parts import PendingParts
 
-__all__ = ["ModelFile", "Order", "Pruning", "Then", "Writer", "kept"]
+__all__ = ["ModelFile", "Order", "Pruning", "Then", "Writer"]
 
 _log = logging.getLogger("epochline")
 
@@ -112,17 +112,17 @@ class Writer:
         self._session = session
         self._healthy: Weights | None = None
         self._originals = Originals()
-        self._described: set[str] = set()
+        self._described: dict[str, VariablesDescribed] = {}
 
     def carry_out(self, order: Order) -> bool:
         """Writes a checkpoint and does all that follows; returns whether it is there."""
         try:
-            saved, measured = self._write(order)
+            saved, weights = self._write(order)
         except Exception as error:  # noqa: BLE001 – whatever went wrong, training must go on
             self.failed(order.saved, order.at, error, order.then)
             return False
         try:
-            self._record(order, saved, measured)
+            self._record(order, saved, weights)
             if order.model_file is not None:
                 self._write_model_file(*order.model_file, order.path)
             if order.pruning is not None:
@@ -130,8 +130,7 @@ class Writer:
                     self.catalog.prune(
                         *order.pruning,
                         folder=PurePosixPath(saved.path).parent,
-                        record=self._session.record,
-                        sync=self._session.sync,
+                        session=self._session,
                     )
                 )
             if order.then is not None:
@@ -164,14 +163,25 @@ class Writer:
         if then is not None:
             then(None)
 
-    def _write(self, order: Order) -> tuple[CheckpointSaved, Measurements | None]:
+    def warn_of(self, saved: CheckpointSaved, epoch: int) -> None:
+        """Tells the user when the weights of zero-based `epoch`, just saved, are not healthy."""
+        if saved.health is not Health.HEALTHY:
+            self._session.notice(
+                "weights_not_healthy",
+                f"The weights that {saved.callback} saved at epoch {epoch + 1} are not healthy, "
+                f"whatever the loss says. {saved.health_detail}",
+                "Go back to an earlier checkpoint, lower the learning rate, or clip the gradients.",
+            )
+
+    def _write(self, order: Order) -> tuple[CheckpointSaved, Weights | None]:
         image, saved = order.image, order.saved
+        weights = None
         self.catalog.trash.make_room(image.size_bytes or 0)
         with self._pending(order) as pending:
-            reuse = pending.reuse if isinstance(pending, PendingParts) else None
-            measured = image.write(pending.write, reuse)
+            measured = image.write(pending.write, pending.reuse)
             if measured is not None and image.layout is not None:
-                report = examine(_weights(image.layout, measured, order.at), self._healthy)
+                weights = Weights(layout=image.layout, measurements=measured, step=order.at.step)
+                report = examine(weights, self._healthy)
                 saved = replace(saved, health=report.health, health_detail=report.detail)
             name = order.path.name
             before = self.catalog.at(saved.path)
@@ -190,9 +200,9 @@ class Writer:
             size_bytes=written.size_bytes,
             digest=written.digest,
             save_seconds=written.seconds,
-            parts=self._parts(pending),
+            parts=self._parts(pending.parts),
         )
-        return saved, measured
+        return saved, weights
 
     def _pending(self, order: Order) -> PendingFile | PendingParts:
         size_bytes = order.image.size_bytes
@@ -200,14 +210,15 @@ class Writer:
             return PendingParts(order.path, order.image.division, self._original)
         if order.dedup is Dedup.CLONES and size_bytes is not None:
             alike = (one for one in self.catalog.newest_first() if one.size_bytes == size_bytes)
-            for item in alike:
-                original = self._session.run_dir / item.path
-                try:
+            newest = next(alike, None)
+            if newest is not None:
+                with suppress(OSError):  # it has gone, say: then the file is written whole
                     return ClonedFile(
-                        order.path, original, replace=order.overwrite, size_bytes=size_bytes
+                        order.path,
+                        self._session.run_dir / newest.path,
+                        replace=order.overwrite,
+                        size_bytes=size_bytes,
                     )
-                except OSError:  # it has gone, say: then the file is written whole
-                    break
         return PendingFile(order.path, replace=order.overwrite, size_bytes=size_bytes)
 
     def _original(self, size_bytes: int, digest: str) -> Path | None:
@@ -220,42 +231,36 @@ class Writer:
         )
         return self._originals.find(candidates, size_bytes=size_bytes, digest=digest)
 
-    def _parts(self, written: PendingFile | PendingParts) -> tuple[FilePart, ...]:
-        if isinstance(written, PendingFile):
-            return ()
-        parts = tuple(
+    def _parts(self, written: Iterable[tuple[WrittenFile, bool]]) -> tuple[FilePart, ...]:
+        for file, shared in written:
+            if shared:
+                self._originals.add(file.path, size_bytes=file.size_bytes, digest=file.digest)
+        return tuple(
             FilePart(
                 path=self._session.relative(file.path),
                 size_bytes=file.size_bytes,
                 digest=file.digest,
                 shared=shared,
             )
-            for file, shared in written.parts
+            for file, shared in written
         )
-        for file, shared in written.parts:
-            if shared:
-                self._originals.add(file.path, size_bytes=file.size_bytes, digest=file.digest)
-        return parts
 
-    def _record(self, order: Order, saved: CheckpointSaved, measured: Measurements | None) -> None:
+    def _record(self, order: Order, saved: CheckpointSaved, weights: Weights | None) -> None:
         events: list[Event] = [saved]
-        layout = order.image.layout
-        if layout is not None and measured is not None:
-            if layout.id not in self._described:
-                self._described.add(layout.id)
-                events.insert(0, layout.to_event())
-            events.append(measured.to_event(id=saved.id, layout=layout.id))
+        described = None
+        if weights is not None:
+            layout = weights.layout
+            described = self._described.get(layout.id)
+            if described is None:
+                described = self._described[layout.id] = layout.to_event()
+                events.insert(0, described)
+            events.append(weights.measurements.to_event(id=saved.id, layout=layout.id))
             if saved.health is Health.HEALTHY:
-                self._healthy = _weights(layout, measured, order.at)
+                self._healthy = weights
+        epoch = order.at.epoch
         wall_time = self._session.record(*events, at=order.at)
-        self.catalog.add(kept(saved, order.at.epoch, wall_time, layout))
-        if saved.health is not Health.HEALTHY:
-            self._session.notice(
-                "weights_not_healthy",
-                f"The weights that were saved at epoch {order.at.epoch + 1} are not healthy, "
-                f"whatever the loss says. {saved.health_detail}",
-                "Go back to an earlier checkpoint, lower the learning rate, or clip the gradients.",
-            )
+        self.catalog.add(Kept.of(saved, epoch=epoch, wall_time=wall_time, described=described))
+        self.warn_of(saved, epoch)
 
     def _write_model_file(self, path: Path, members: Mapping[str, bytes], weights: Path) -> None:
         try:
@@ -270,30 +275,6 @@ class Writer:
     def _tell(self, problems: list[Problem]) -> None:
         for problem in problems:
             self._session.notice("prune_failed", problem.message, problem.hint)
-
-
-def kept(
-    saved: CheckpointSaved, epoch: int, wall_time: float, layout: Layout | None = None
-) -> Kept:
-    """Returns a checkpoint that was recorded as the catalog has it."""
-    return Kept(
-        id=saved.id,
-        epoch=epoch,
-        wall_time=wall_time,
-        metrics=saved.metrics,
-        path=saved.path,
-        size_bytes=saved.size_bytes,
-        digest=saved.digest,
-        owned=saved.owned,
-        health=saved.health,
-        has_optimizer=saved.has_optimizer,
-        parts=saved.parts,
-        described=None if layout is None else layout.to_event(),
-    )
-
-
-def _weights(layout: Layout, measurements: Measurements, at: Position) -> Weights:
-    return Weights(layout=layout, measurements=measurements, step=at.step)
 
 
 def _set_aside(name: str, at: Position) -> str:

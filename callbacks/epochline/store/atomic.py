@@ -122,7 +122,16 @@ class PendingFile:
         path: Target.
         replace: As for `write_atomic`.
         size_bytes: Final size where it is known, to reserve the space.
+
+    Attributes:
+        path: Target.
+        size_bytes: Number of bytes written so far.
+        parts: Further files that belong to it: none. `PendingParts` has some.
+        reuse: Tells whether a part is there already; None where there are no parts.
     """
+
+    parts: tuple[()] = ()
+    reuse: None = None
 
     def __init__(
         self, path: str | os.PathLike[str], *, replace: bool, size_bytes: int | None = None
