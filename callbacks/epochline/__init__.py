@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     )
     from epochline.planning import Fate, PrunePlan, PruneStep
     from epochline.reader import find_runs
-    from epochline.restore import RestoreResult
+    from epochline.restore.load import RestoreResult
     from epochline.retention import (
         AllOf,
         AnyOf,
@@ -87,7 +87,7 @@ _HOMES = {
     "comparison": ("Diff", "diff"),
     "planning": ("Fate", "PrunePlan", "PruneStep"),
     "reader": ("find_runs",),
-    "restore": ("RestoreResult",),
+    "restore.load": ("RestoreResult",),
     "retention": (
         "AllOf",
         "AnyOf",

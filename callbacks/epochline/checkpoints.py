@@ -14,7 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from functools import cache
-from typing import Any, TypeVar
+from operator import attrgetter, itemgetter
+from typing import Any, Final, TypeVar
 
 from epochline import sentences
 from epochline.events import (
@@ -98,7 +99,6 @@ class CheckpointEntry(Moment):
         digest: Digest of the file, `xxh3-128:<hex>`; None when saving failed.
         metrics: Metrics of its epoch.
         reason: Why it was saved.
-        why: The same in words, and what became of its file.
         weights_kind: Whether the model held raw or averaged (EMA) weights.
         has_optimizer: Whether the file holds the optimizer's state.
         optimizer: Class of that optimizer; empty when it is not known.
@@ -122,6 +122,8 @@ class CheckpointEntry(Moment):
         operation: Id of the prune by hand that it was part of.
         measured: Statistics of its variables as its file holds them, None when there are none.
         described: The layout that these belong to.
+        origin: What was recorded when it was saved, or could not be.
+        fate: What became of its file since, in words.
     """
 
     id: str
@@ -130,7 +132,6 @@ class CheckpointEntry(Moment):
     digest: str | None
     metrics: Mapping[str, float]
     reason: SaveReason
-    why: str
     weights_kind: WeightsKind
     has_optimizer: bool
     save_seconds: float
@@ -153,6 +154,19 @@ class CheckpointEntry(Moment):
     operation: str = ""
     measured: CheckpointMeasured | None = field(default=None, repr=False)
     described: VariablesDescribed | None = field(default=None, repr=False)
+    origin: CheckpointSaved | CheckpointFailed | None = field(default=None, repr=False)
+    fate: str = ""
+
+    @property
+    def why(self) -> str:
+        """Why it was saved, and what became of its file, in words."""
+        if self.origin is None:
+            return self.fate
+        if isinstance(self.origin, CheckpointFailed):
+            saved = sentences.why_failed(self.origin)
+        else:
+            saved = sentences.why_saved(self.origin)
+        return f"{saved} {self.fate}".rstrip()
 
     @property
     def restorable(self) -> bool:
@@ -226,7 +240,7 @@ class CheckpointEntry(Moment):
         return self.status, ""
 
     def _now(self, fate: str, **changes: Any) -> CheckpointEntry:
-        return _changed(self, why=f"{self.why} {fate}", **changes)
+        return _changed(self, fate=f"{self.fate} {fate}".lstrip(), **changes)
 
 
 _C = TypeVar("_C", bound=CheckpointEntry)
@@ -245,25 +259,33 @@ def events_in(records: Iterable[Record], kind: type[_E]) -> Iterator[tuple[Recor
 
 def moment_of(record: Record) -> dict[str, Any]:
     """Returns when a record was written, as arguments of a `Moment`."""
-    return {name: getattr(record, name) for name in _names(Moment)}
+    return _taken(record, Moment, Record)
 
 
 def values_of(event: Any) -> dict[str, Any]:
     """Returns the fields of an event, as arguments."""
-    kind: Any = type(event)
-    return {name: getattr(event, name) for name in _names(kind)}
+    return _taken(event, type(event), type(event))
+
+
+def _taken(source: Any, *kinds: type) -> dict[str, Any]:
+    """Returns the values in `source` of the fields that all of the kinds have."""
+    names, values = _shared_fields(kinds)
+    return dict(zip(names, values(source), strict=False))
 
 
 @cache
-def _names(kind: Any) -> tuple[str, ...]:
-    return tuple(spec.name for spec in fields(kind))
+def _shared_fields(kinds: tuple[Any, ...]) -> tuple[tuple[str, ...], attrgetter[Any]]:
+    first, *others = [[spec.name for spec in fields(kind)] for kind in kinds]
+    names = tuple(name for name in first if all(name in other for other in others))
+    # Of a single name it would return the bare value, so there is one more.
+    return names, attrgetter(*names, "__class__")
 
 
 def _changed(item: CheckpointEntry, **changes: Any) -> CheckpointEntry:
-    return _made(type(item), **vars(item) | changes)
+    return _made(type(item), vars(item) | changes)
 
 
-def _made(kind: type[_C], **values: Any) -> _C:
+def _made(kind: type[_C], values: Mapping[str, Any]) -> _C:
     """Makes an entry in a tenth of the time of its constructor; there may be ten thousand.
 
     Fields that are not given have their defaults.
@@ -282,7 +304,9 @@ def collect_checkpoints(
         trained: Records of its sessions, session by session.
         by_hand: Records of the action log, in the order of time.
     """
-    entries: dict[str, CheckpointEntry] = {}
+    entries: dict[str, _Values] = {}
+    # A file that was to be replaced is still there when the save of its successor failed.
+    failed: set[str] = set()
     saving = [record for record in trained if not _KINDS.isdisjoint(record.kinds)]
     for record in saving:
         for event in record.events:
@@ -290,34 +314,36 @@ def collect_checkpoints(
                 entries[event.id] = _saved(record, event)
             elif isinstance(event, CheckpointFailed):
                 entries[event.id] = _failed(record, event)
-    # A file that was to be replaced is still there when the save of its successor failed.
-    failed = {event.id for _, event in events_in(trained, CheckpointFailed)}
+                failed.add(event.id)
     adopted = _adopted(trained, by_hand, entries)
-    happened = [(record, event) for record in (*saving, *by_hand) for event in record.events]
-    happened.sort(key=lambda pair: pair[0].wall_time)
-    fates: dict[str, str] = {}
+    by_time = sorted((*saving, *by_hand), key=attrgetter("wall_time"))
+    happened = [event for record in by_time for event in record.events]
     every = entries | adopted
-    for _, event in happened:
+    for event in happened:
         if isinstance(event, _FATES) and event.id in every:
             if isinstance(event, CheckpointPruned) and event.replaced_by in failed:
                 continue
-            every[event.id] = _after(every[event.id], event, fates)
-    ordered = heapq.merge(
-        (every[name] for name in entries),
-        (every[name] for name in adopted),
-        key=lambda item: item.wall_time,
-    )
-    measured = _measured(event for _, event in happened)
-    return tuple(
-        _told(item, fates.get(item.id, ""), measured.get(item.id, _UNMEASURED)) for item in ordered
-    )
+            every[event.id].update(_after(every[event.id], event))
+    for name, (measured, layout) in _measured(happened).items():
+        if name in every:
+            every[name].update(measured=measured, described=layout)
+    ordered = heapq.merge(entries.values(), adopted.values(), key=itemgetter("wall_time"))
+    return tuple(_entry(values) for values in ordered)
 
 
-_Measured = tuple[CheckpointMeasured | None, VariablesDescribed | None]
-_UNMEASURED: _Measured = None, None
+def _entry(values: _Values) -> CheckpointEntry:
+    if values.get("pinned") and values["status"] is Status.SAVED:
+        values["status"] = Status.PINNED
+    return _made(CheckpointEntry, values)
 
 
-def _measured(events: Iterable[Event]) -> dict[str, _Measured]:
+_Values = dict[str, Any]
+"""The fields of an entry that is still being put together; those missing have their defaults."""
+
+
+def _measured(
+    events: Iterable[Event],
+) -> dict[str, tuple[CheckpointMeasured, VariablesDescribed | None]]:
     """Returns id of a checkpoint to the statistics of its present file, and their layout."""
     layouts: dict[str, VariablesDescribed] = {}
     measured: dict[str, CheckpointMeasured] = {}
@@ -336,56 +362,52 @@ _FATES = (CheckpointPruned, CheckpointRecovered, CheckpointDemoted, CheckpointAn
 _KINDS = {CheckpointSaved, CheckpointFailed, CheckpointMeasured, VariablesDescribed, *_FATES}
 
 
-def _after(item: CheckpointEntry, event: _Fate, fates: dict[str, str]) -> CheckpointEntry:
-    """Returns what an event made of a checkpoint, and puts the last word on its file in `fates`."""
+def _after(item: _Values, event: _Fate) -> _Values:
+    """Returns what an event changed of a checkpoint."""
     if isinstance(event, CheckpointAnnotated):
-        return _changed(item, pinned=event.pinned, note=event.note, tags=event.tags)
+        return {"pinned": event.pinned, "note": event.note, "tags": event.tags}
     if isinstance(event, CheckpointPruned):
-        fates[item.id] = sentences.why_pruned(event)
-        status = Status.FAILED if item.status is Status.FAILED else Status.PRUNED
-        return _changed(item, status=status, trash=event.trash, operation=event.operation)
+        return {
+            "status": Status.FAILED if item["status"] is Status.FAILED else Status.PRUNED,
+            "trash": event.trash,
+            "operation": event.operation,
+            "fate": sentences.why_pruned(event),
+        }
     if isinstance(event, CheckpointRecovered):
-        fates[item.id] = "It was removed, and taken back out of the trash."
-        return _changed(item, status=Status.SAVED, trash="", operation="", recovered=True)
-    fates[item.id] = sentences.why_demoted(event)
+        return {
+            "status": Status.SAVED,
+            "trash": "",
+            "operation": "",
+            "recovered": True,
+            "fate": "It was removed, and taken back out of the trash.",
+        }
     before = StoredFile(
-        size_bytes=item.size_bytes,
-        digest=item.digest,
-        has_optimizer=item.has_optimizer,
-        tier=item.tier,
+        size_bytes=item["size_bytes"],
+        digest=item["digest"],
+        has_optimizer=item["has_optimizer"],
+        tier=item.get("tier", Tier.FULL),
     )
-    return _changed(
-        item,
-        size_bytes=event.size_bytes,
-        digest=event.digest,
-        has_optimizer=False,
-        tier=event.tier,
-        former=(*item.former, before),
-    )
-
-
-def _told(item: CheckpointEntry, fate: str, measured: _Measured) -> CheckpointEntry:
-    pinned = item.pinned and item.status is Status.SAVED
-    return _changed(
-        item,
-        why=f"{item.why} {fate}".rstrip(),
-        status=Status.PINNED if pinned else item.status,
-        measured=measured[0],
-        described=measured[1],
-    )
+    return {
+        "size_bytes": event.size_bytes,
+        "digest": event.digest,
+        "has_optimizer": False,
+        "tier": event.tier,
+        "former": (*item.get("former", ()), before),
+        "fate": sentences.why_demoted(event),
+    }
 
 
 def _adopted(
-    trained: Sequence[Record], by_hand: Sequence[Record], entries: dict[str, CheckpointEntry]
-) -> dict[str, CheckpointEntry]:
+    trained: Sequence[Record], by_hand: Sequence[Record], entries: dict[str, _Values]
+) -> dict[str, _Values]:
     """Returns the files that were taken into the run by hand; those known before are only owned."""
-    adopted: dict[str, CheckpointEntry] = {}
+    adopted: dict[str, _Values] = {}
     for record, event in events_in(by_hand, CheckpointSaved):
         if event.id in entries:
-            entries[event.id] = _changed(entries[event.id], owned=event.owned)
+            entries[event.id]["owned"] = event.owned
         else:
             session = _session_at(trained, record.wall_time)
-            adopted[event.id] = _changed(_saved(record, event), session=session)
+            adopted[event.id] = _saved(record, event) | {"session": session}
     return adopted
 
 
@@ -396,37 +418,24 @@ def _session_at(trained: Sequence[Record], wall_time: float) -> str:
     return max(begun, key=lambda record: record.wall_time).session if begun else first
 
 
-@cache
-def _taken_over() -> tuple[str, ...]:
-    own = _names(CheckpointEntry)
-    return tuple(name for name in _names(CheckpointSaved) if name in own)
+def _saved(record: Record, event: CheckpointSaved) -> _Values:
+    own = _taken(event, CheckpointSaved, CheckpointEntry)
+    return moment_of(record) | own | {"status": Status.SAVED, "origin": event}
 
 
-def _saved(record: Record, event: CheckpointSaved) -> CheckpointEntry:
-    values = {name: getattr(event, name) for name in _taken_over()}
-    return _made(
-        CheckpointEntry,
-        **moment_of(record),
-        **values,
-        why=sentences.why_saved(event),
-        status=Status.SAVED,
-    )
+def _failed(record: Record, event: CheckpointFailed) -> _Values:
+    own = _taken(event, CheckpointFailed, CheckpointEntry)
+    return moment_of(record) | own | _NOT_SAVED | {"origin": event}
 
 
-def _failed(record: Record, event: CheckpointFailed) -> CheckpointEntry:
-    return CheckpointEntry(
-        **moment_of(record),
-        id=event.id,
-        path=event.path,
-        size_bytes=None,
-        digest=None,
-        metrics=event.metrics,
-        reason=SaveReason.SCHEDULED,
-        why=f"Save failed: {event.message} Training went on. This checkpoint cannot be restored.",
-        weights_kind=WeightsKind.RAW,
-        has_optimizer=False,
-        save_seconds=0.0,
-        callback="",
-        owned=False,
-        status=Status.FAILED,
-    )
+_NOT_SAVED: Final[_Values] = {
+    "size_bytes": None,
+    "digest": None,
+    "reason": SaveReason.SCHEDULED,
+    "weights_kind": WeightsKind.RAW,
+    "has_optimizer": False,
+    "save_seconds": 0.0,
+    "callback": "",
+    "owned": False,
+    "status": Status.FAILED,
+}

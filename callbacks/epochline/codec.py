@@ -166,6 +166,7 @@ def decode_record(session: str, wall_time: float, payload: bytes) -> Record:
             f"of Epochline reads formats 1 to {SCHEMA}. Update Epochline to see it."
         )
         raise EventFormatError(msg)
+    kinds = _kinds(tuple([item.WhichOneof("kind") for item in message.events]))
     return Record(
         session=session,
         seq=message.seq,
@@ -173,10 +174,7 @@ def decode_record(session: str, wall_time: float, payload: bytes) -> Record:
         epoch=message.epoch,
         step=message.step,
         batch=message.batch,
-        events=UnreadEvents(
-            _kinds(tuple([item.WhichOneof("kind") for item in message.events])),
-            partial(_decode_events, payload),
-        ),
+        events=UnreadEvents(kinds, partial(_decode_events, payload)),
     )
 
 
@@ -297,13 +295,15 @@ def _metrics(messages: Sequence[events_pb2.Metric]) -> dict[str, float]:
     values: dict[str, float] = {}
     validation: dict[str, float] = {}
     for item in messages:
+        name = item.name
         if item.HasField("validation"):
-            validation[f"{_VALIDATION}{item.name}"] = item.validation
+            validation[_VALIDATION + name] = item.validation
         elif validation:
-            values |= validation
+            values.update(validation)
             validation = {}
-        values[item.name] = item.value
-    return values | validation
+        values[name] = item.value
+    values.update(validation)
+    return values
 
 
 def _direction_messages(directions: Mapping[str, Mode]) -> list[dict[str, Any]]:
@@ -322,8 +322,12 @@ def _part_messages(parts: Sequence[FilePart]) -> list[dict[str, Any]]:
 
 def _parts(messages: Sequence[events_pb2.FilePart]) -> tuple[FilePart, ...]:
     return tuple(
-        FilePart(path=item.path, size_bytes=item.size_bytes, digest=item.digest, shared=item.shared)
-        for item in messages
+        [
+            FilePart(
+                path=item.path, size_bytes=item.size_bytes, digest=item.digest, shared=item.shared
+            )
+            for item in messages
+        ]
     )
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -46,6 +46,7 @@ CONTROL_DIR: Final = "control"
 
 _ACTIONS_FILE: Final = "actions.records"
 _MOST_ACTIONS_BYTES: Final = 64 << 20
+_BUFFER_BYTES: Final = 1 << 18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +145,7 @@ def read_actions(run_dir: str | os.PathLike[str]) -> ReadResult:
 
 def _read(path: Path) -> ReadResult:
     try:
-        with path.open("rb") as file:
+        with path.open("rb", buffering=_BUFFER_BYTES) as file:
             return _read_open(path, file)
     except OSError as error:
         return _unread(path, str(error))
@@ -154,7 +155,7 @@ def _read_open(path: Path, file: BinaryIO) -> ReadResult:
     records: list[Record] = []
     try:
         for data in read_frames(file):
-            records.extend(_decode(data))
+            _decode(data, records)
         if file.tell() == os.fstat(file.fileno()).st_size:
             return ReadResult(records=tuple(records), damages=())
         message = (
@@ -178,13 +179,14 @@ def _event_files(directory: Path) -> list[Path]:
     return [directory / name for name in names]
 
 
-def _decode(data: bytes) -> Iterator[Record]:
+def _decode(data: bytes, records: list[Record]) -> None:
     try:
         event = TensorBoardEvent.FromString(data)
     except DecodeError as error:
         msg = "It holds a record that is not a TensorBoard event; those behind it are not shown."
         raise EventFormatError(msg) from error
     for value in event.summary.value:
-        if value.tag.startswith(TAG_PREFIX) and value.tensor.string_val:
-            session = value.tag.removeprefix(TAG_PREFIX)
-            yield decode_record(session, event.wall_time, value.tensor.string_val[0])
+        tag = value.tag
+        if tag.startswith(TAG_PREFIX) and (texts := value.tensor.string_val):
+            session = sys.intern(tag.removeprefix(TAG_PREFIX))
+            records.append(decode_record(session, event.wall_time, texts[0]))

@@ -54,9 +54,11 @@ def read_frames(file: BinaryIO) -> Iterator[bytes]:
         end = position + _HEADER.size + length + _FOOTER.size
         if end > size or _masked_crc(header[:8]) != length_crc:
             break
-        data = file.read(length)
-        footer = file.read(_FOOTER.size)
-        if len(footer) < _FOOTER.size or _masked_crc(data) != _FOOTER.unpack(footer)[0]:
+        body = file.read(length + _FOOTER.size)
+        data = body[:length]
+        if len(body) < end - position - _HEADER.size:
+            break
+        if _masked_crc(data) != _FOOTER.unpack_from(body, length)[0]:
             break
         position = end
         yield data

@@ -9,8 +9,10 @@ Invariant: a `Run` shows one moment; it changes only by `refresh`.
 
 from __future__ import annotations
 
+import gc
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -44,7 +46,7 @@ from epochline.timeline import (
 
 if TYPE_CHECKING:
     from epochline.layout import Layout
-    from epochline.restore import RestoreResult
+    from epochline.restore.load import RestoreResult
     from epochline.retention import RetentionPolicy
     from epochline.statistics import Measurements
     from epochline.upkeep import PruneResult
@@ -111,7 +113,7 @@ class Checkpoint(CheckpointEntry):
                 touched.
             CheckpointMismatchError: If it does not fit the model, which is left as it was.
         """
-        from epochline.restore import restore_into
+        from epochline.restore.load import restore_into
 
         return restore_into(model, self, self.file, optimizer=optimizer)
 
@@ -254,12 +256,12 @@ class Run:
         """Reads the run again."""
         # First: a training that ends in between has then written its last record already.
         alive = is_locked(lock_path(self.path))
-        result = read_records(self.path)
-        timeline = build_timeline(result.records)
-        entries = timeline.with_files(_sizes(self.path, timeline)).checkpoints
-        self.timeline: Timeline = replace(
-            timeline, checkpoints=tuple(_checkpoint(self.path, entry) for entry in entries)
-        )
+        with _without_collection():
+            result = read_records(self.path)
+            timeline = build_timeline(result.records)
+            entries = timeline.with_files(_sizes(self.path, timeline)).checkpoints
+            checkpoints = tuple(_checkpoint(self.path, entry) for entry in entries)
+        self.timeline: Timeline = replace(timeline, checkpoints=checkpoints)
         self.damages: tuple[Damage, ...] = result.damages
         self.actions_seen = max((r.seq for r in result.records if r.session == ACTIONS), default=-1)
         self.state: RunState = self.timeline.state(alive=alive)
@@ -448,11 +450,24 @@ def open_run(path: str | os.PathLike[str]) -> Run:
     raise RunNotFoundError(os.fspath(path), runs)
 
 
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Puts the search for cycles off: many thousand new values without any would be searched."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
 def _sizes(run_dir: Path, timeline: Timeline) -> Mapping[str, int | None]:
     sizes: dict[str, int | None] = {}
+    root = os.path.join(run_dir, "")
     for path in timeline.files():
         try:
-            sizes[path] = os.stat(os.path.join(run_dir, path)).st_size
+            sizes[path] = os.stat(path if os.path.isabs(path) else root + path).st_size
         except (FileNotFoundError, NotADirectoryError):
             sizes[path] = None
     return sizes

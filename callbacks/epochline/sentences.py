@@ -13,6 +13,7 @@ from typing import Final
 
 from epochline.events import (
     CheckpointDemoted,
+    CheckpointFailed,
     CheckpointPruned,
     CheckpointSaved,
     Decision,
@@ -32,6 +33,7 @@ __all__ = [
     "session_end",
     "size",
     "why_demoted",
+    "why_failed",
     "why_pruned",
     "why_saved",
 ]
@@ -50,17 +52,14 @@ def number(value: float | None, *others: float | None) -> str:
     """
     if value is None:
         return "none"
-    if math.isnan(value):
-        return "NaN"
-    if math.isinf(value):
-        return "∞" if value > 0 else "-∞"
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "∞" if value > 0 else "-∞"
     text = f"{value:.{_CLOSEST}g}"
-    for digits in range(_CLOSEST, _FINEST + 1):
-        text = f"{value:.{digits}g}"
-        if all(
-            other is None or other == value or f"{other:.{digits}g}" != text for other in others
-        ):
+    different = [other for other in others if other is not None and other != value]
+    for digits in range(_CLOSEST + 1, _FINEST + 1):
+        if all(f"{other:.{digits - 1}g}" != text for other in different):
             break
+        text = f"{value:.{digits}g}"
     return text
 
 
@@ -119,6 +118,11 @@ def why_saved(event: CheckpointSaved) -> str:
         return f"{saved}, with {observed}."
     best = _best(event.best, event.observed, event.best_epoch)
     return f"{saved}; {observed} is not better than {best}."
+
+
+def why_failed(event: CheckpointFailed) -> str:
+    """Returns that a checkpoint was not saved, and what became of the training."""
+    return f"Save failed: {event.message} Training went on. This checkpoint cannot be restored."
 
 
 def why_pruned(event: CheckpointPruned) -> str:

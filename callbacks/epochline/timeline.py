@@ -299,8 +299,8 @@ class Timeline:
             MetricNotFoundError: If no checkpoint has a value of that metric.
             CheckpointNotFoundError: If none with a number for it can be restored.
         """
-        names = dict.fromkeys(name for item in self.checkpoints for name in item.metrics)
-        if metric not in names:
+        if not any(metric in item.metrics for item in self.checkpoints):
+            names = dict.fromkeys(name for item in self.checkpoints for name in item.metrics)
             raise MetricNotFoundError(metric, names or self.metric_names)
         wanted = self.mode(metric) if mode is None else mode
         ranked = [

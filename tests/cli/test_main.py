@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from epochline.cli.parser import COMMANDS
+from epochline.cli.parser import NAMES
 from epochline.cli.reference import reference
 from epochline.events import Notice
 from tests.cli.conftest import Command
@@ -31,7 +31,7 @@ def test_wrong_usage_is_2(command: Command, arguments: tuple[str, ...]) -> None:
     assert "usage: epochline" in outcome.err
 
 
-@pytest.mark.parametrize("name", [command.NAME for command in COMMANDS])
+@pytest.mark.parametrize("name", NAMES)
 def test_every_command_explains_itself(command: Command, name: str) -> None:
     """`--help` is 0 and on standard output."""
     outcome = command(name, "--help")

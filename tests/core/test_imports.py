@@ -188,6 +188,24 @@ def test_importing_the_package_loads_nothing_of_it() -> None:
     assert not {"tensorboard", "google.protobuf", "numpy"} & set(told.split())
 
 
+@pytest.mark.parametrize("name", ["ls", "why"])
+def test_listing_imports_no_other_command(name: str) -> None:
+    """Most of a listing was the import of commands that train and compare, and of numpy."""
+    told = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"import sys, epochline.cli as e; e.main([{name!r}, '.']); print(*sys.modules)",
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    loaded = set(told.split())
+    assert f"epochline.cli.{name}" in loaded
+    assert not {"numpy", "epochline.cli.demo", "epochline.cli.diff"} & loaded
+
+
 def test_every_public_name_is_there_and_others_are_not() -> None:
     """`__all__`, `dir` and the lazy lookup agree."""
     for name in set(epochline.__all__) - {"record"}:  # that one needs Keras

@@ -26,7 +26,7 @@ def entry() -> CheckpointEntry:
         digest=digest_bytes(DATA),
         metrics={"loss": 0.5},
         reason=SaveReason.BEST,
-        why="Saved.",
+        fate="Saved.",
         weights_kind=WeightsKind.RAW,
         has_optimizer=True,
         save_seconds=0.01,

@@ -111,7 +111,7 @@ def test_statistics_tell_what_is_left_of_a_file(
     a: CheckpointEntry, b: CheckpointEntry, run_dir: Path, status: Status, why: str
 ) -> None:
     """At least how much it changed, and why that is all."""
-    gone = replace(a, status=status, why=why)
+    gone = replace(a, status=status, fate=why)
     view = _view(gone, b, run_dir)
     weights = view["weights"]
     assert weights["relative_change"] is None

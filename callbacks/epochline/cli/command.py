@@ -31,11 +31,6 @@ class Command(Protocol):
     """A module of this package that is a command."""
 
     @property
-    def NAME(self) -> str:  # noqa: N802 – a constant of the module
-        """What it is called by."""
-        ...
-
-    @property
     def HELP(self) -> str:  # noqa: N802 – a constant of the module
         """What it does, in a few words."""
         ...

@@ -27,7 +27,6 @@ from epochline.cli.tensorboard import choose_port, serve
 from epochline.run import Run, open_run
 from epochline.sentences import number, rate
 
-NAME = "demo"
 HELP = "train a real model and open its checkpoints in TensorBoard"
 DESCRIPTION = """\
 Trains the network of the classic Keras tutorials (Dense 12-8-1) twice, on scikit-learn's

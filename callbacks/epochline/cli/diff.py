@@ -17,7 +17,6 @@ from epochline.comparison import diff
 from epochline.run import Checkpoint
 from epochline.sentences import number
 
-NAME = "diff"
 HELP = "compare the weights of two checkpoints"
 DESCRIPTION = """\
 Compares two checkpoints variable by variable and layer by layer: relative change |B - A| / |A|,

@@ -12,7 +12,6 @@ from epochline.run import Run
 from epochline.sentences import number, rate
 from epochline.timeline import EpochEntry
 
-NAME = "history"
 HELP = "print the metrics of every epoch"
 DESCRIPTION = """\
 Prints the metrics of every epoch, what `model.fit(...).history` holds. Epochs are those that Keras

@@ -5,18 +5,16 @@ from __future__ import annotations
 import argparse
 from typing import Final
 
-from rich.table import Table
 from rich.text import Text
 
 from epochline.cli.command import add_json, add_logdir, open_runs
-from epochline.cli.output import ago, console, emit, emit_json, styled, table
+from epochline.cli.output import Grid, ago, console, emit, emit_json, styled, table
 from epochline.cli.values import checkpoint_value, run_value
 from epochline.errors import CheckpointNotFoundError
 from epochline.run import Checkpoint, Run
 from epochline.sentences import number, size
 from epochline.timeline import RunState, Status
 
-NAME = "ls"
 HELP = "list runs and their checkpoints"
 DESCRIPTION = """\
 Lists every run below LOGDIR and its checkpoints, oldest first; ★ is the best by the metric that the
@@ -33,11 +31,13 @@ recoverable}; `total_bytes` counts all files of a sharded checkpoint."""
 _METRICS_SHOWN: Final = ((120, 4), (0, 2))
 _FILES_FROM: Final = 110
 _STATE_STYLE: Final = {RunState.RUNNING: "green", RunState.UNKNOWN: "yellow"}
-_STATUS_STYLE: Final = {
-    Status.PRUNED: "dim",
-    Status.MISSING: "red",
-    Status.CORRUPT: "red",
-    Status.FAILED: "red",
+_STATUS: Final[dict[Status, str | Text]] = {
+    Status.SAVED: Status.SAVED,
+    Status.PINNED: Status.PINNED,
+    Status.PRUNED: styled(Status.PRUNED, "dim"),
+    Status.MISSING: styled(Status.MISSING, "red"),
+    Status.CORRUPT: styled(Status.CORRUPT, "red"),
+    Status.FAILED: styled(Status.FAILED, "red"),
 }
 
 
@@ -77,7 +77,7 @@ def _best(run: Run) -> Checkpoint | None:
         return None
 
 
-def _blocks(name: str, run: Run, *, everything: bool) -> list[Text | Table]:
+def _blocks(name: str, run: Run, *, everything: bool) -> list[Text | Grid]:
     timeline = run.timeline
     facts = [f"{timeline.epoch_count} epochs"]
     if run.monitor:
@@ -86,7 +86,7 @@ def _blocks(name: str, run: Run, *, everything: bool) -> list[Text | Table]:
     headline = styled(name, "bold")
     headline.append_text(styled(f"  {run.state}", _STATE_STYLE.get(run.state, "")))
     headline.append_text(styled(f" · {' · '.join(facts)}", "dim"))
-    blocks: list[Text | Table] = [headline]
+    blocks: list[Text | Grid] = [headline]
     if run.sessions:
         message = run.sessions[-1].message(running=run.state is RunState.RUNNING)
         blocks.append(styled(message))
@@ -104,14 +104,14 @@ def _blocks(name: str, run: Run, *, everything: bool) -> list[Text | Table]:
     return blocks
 
 
-def _table(run: Run, shown: list[Checkpoint]) -> Table:
+def _table(run: Run, shown: list[Checkpoint]) -> Grid:
     width = console().width
     metrics = _metrics(run)[: next(count for least, count in _METRICS_SHOWN if width >= least)]
     best = _best(run)
     columns = [("", False), ("epoch", True), ("step", True)]
     columns += [(name, True) for name in metrics]
     columns += [("size", True), ("status", False), ("id", False)]
-    rows = [_row(item, metrics, is_best=item == best) for item in shown]
+    rows = [_row(item, metrics, is_best=item is best) for item in shown]
     if width >= _FILES_FROM:
         columns.append(("file", False))
         for row, item in zip(rows, shown, strict=True):
@@ -129,11 +129,11 @@ def _metrics(run: Run) -> list[str]:
 
 def _row(item: Checkpoint, metrics: list[str], *, is_best: bool) -> list[str | Text]:
     return [
-        styled("★" if is_best else "", "yellow"),
+        styled("★", "yellow") if is_best else "",
         str(item.epoch + 1),
         str(item.step),
         *(number(item.metrics[name]) if name in item.metrics else "" for name in metrics),
         size(item.total_bytes) if item.size_bytes is not None else "",
-        styled(item.status, _STATUS_STYLE.get(item.status, "")),
+        _STATUS[item.status],
         item.id[:8],
     ]

@@ -7,11 +7,10 @@ import io
 import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 from typing import Final
 
 from epochline.cli.output import clean
-from epochline.cli.parser import build_parser
+from epochline.cli.parser import NAMES, build_parser
 from epochline.errors import EpochlineError
 
 __all__ = ["main"]
@@ -37,12 +36,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             # A console that cannot show a character shows another one, instead of a traceback.
             stream.reconfigure(errors="replace")
-    parser = build_parser()
+    words = sys.argv[1:] if argv is None else argv
+    parser = build_parser(words[:1] if words and words[0] in NAMES else NAMES)
     try:
-        args = parser.parse_args(argv)
+        args = parser.parse_args(words)
     except SystemExit as stop:  # argparse has printed help or what is wrong
         return stop.code if isinstance(stop.code, int) else _USAGE
     if args.version:
+        from importlib.metadata import version
+
         print(f"epochline {version('epochline')}")
         return 0
     if "command" not in args:

@@ -12,18 +12,24 @@ import math
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any, Final, TextIO
 
+from rich.cells import cell_len
 from rich.console import Console, RenderableType
-from rich.table import Column, Table
+from rich.style import Style
+from rich.table import Table
 from rich.text import Text
 
 __all__ = [
+    "Grid",
     "ago",
     "clean",
     "console",
     "emit",
     "emit_json",
+    "grid",
     "plain_number",
     "styled",
     "table",
@@ -32,6 +38,7 @@ __all__ = [
 
 _UNCUT: Final = 100_000
 _GAP: Final = 2
+_MARK: Final = "x"
 _AGES: Final = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"))
 
 
@@ -42,12 +49,12 @@ def console(stream: TextIO | None = None) -> Console:
     return Console(file=target, width=width, highlight=False, markup=False, emoji=False)
 
 
-def emit(*items: RenderableType) -> None:
+def emit(*items: RenderableType | Grid) -> None:
     """Prints items, one below the other."""
     out = console()
     for item in items:
-        if isinstance(item, Table):
-            _emit_table(out, item)
+        if isinstance(item, Grid):
+            _emit_grid(out, item)
         elif out.is_terminal:
             copied = isinstance(item, Text) and bool(item.no_wrap)
             out.print(item, soft_wrap=copied)
@@ -57,38 +64,84 @@ def emit(*items: RenderableType) -> None:
             sys.stdout.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())
 
 
-def _emit_table(out: Console, item: Table) -> None:
-    """Prints a table row by row where it fits: rich would take a millisecond for each."""
-    columns = [_cells(item, column) for column in item.columns]
-    widths = [max((cell.cell_len for cell in cells), default=0) for cells in columns]
-    if out.is_terminal and sum(widths) + _GAP * len(widths) > out.width:
-        out.print(item)
-        return
-    places = [
-        (width, column.justify == "right")
-        for width, column in zip(widths, item.columns, strict=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """A table; where it is too wide for the terminal, its last column is wrapped.
+
+    Attributes:
+        columns: Its columns, all of one length.
+        numeric: Which of them hold numbers.
+    """
+
+    columns: Sequence[Sequence[str | Text]]
+    numeric: Sequence[bool]
+
+
+def table(columns: Sequence[tuple[str, bool]], rows: Iterable[Sequence[str | Text]]) -> Grid:
+    """Returns a table.
+
+    Args:
+        columns: Heading of each column, and whether it holds numbers.
+        rows: The cells.
+    """
+    head = [styled(heading, "bold") for heading, _ in columns]
+    return grid([head, *rows], numeric=[numeric for _, numeric in columns])
+
+
+def grid(rows: Sequence[Sequence[str | Text]], numeric: Sequence[bool] = ()) -> Grid:
+    """Returns a table without headings.
+
+    Args:
+        rows: The cells.
+        numeric: Which columns hold numbers; none when empty.
+    """
+    columns = list(zip(*rows, strict=True))
+    return Grid(columns=columns, numeric=numeric or [False] * len(columns))
+
+
+def _emit_grid(out: Console, item: Grid) -> None:
+    """Prints a table column by column where it fits: rich would take a millisecond for each row."""
+    columns = [
+        [cell.plain if isinstance(cell, Text) else clean(cell) for cell in column]
+        for column in item.columns
     ]
-    for row in zip(*columns, strict=True):
-        padded = [
-            (
-                " " * (width - cell.cell_len) * right,
-                cell,
-                " " * (width - cell.cell_len) * (not right),
-            )
-            for cell, (width, right) in zip(row, places, strict=True)
+    taken = [[len(text) if text.isascii() else cell_len(text) for text in one] for one in columns]
+    widths = [max(column, default=0) for column in taken]
+    if out.is_terminal and sum(widths) + _GAP * len(widths) > out.width:
+        out.print(_wrapped(item))
+        return
+    codes = cache(partial(_codes, out))
+    for place, (width, numeric) in enumerate(zip(widths, item.numeric, strict=True)):
+        cells = zip(item.columns[place], columns[place], taken[place], strict=True)
+        columns[place] = [
+            f"{' ' * (width - own) * numeric}"
+            f"{text.join(codes(cell.style)) if isinstance(cell, Text) else text}"
+            f"{' ' * (width - own) * (not numeric)}"
+            for cell, text, own in cells
         ]
-        if out.is_terminal:
-            out.print(
-                Text(" " * _GAP).join(Text.assemble(*cell) for cell in padded), soft_wrap=True
-            )
-        else:
-            line = (" " * _GAP).join(f"{left}{cell.plain}{right}" for left, cell, right in padded)
-            sys.stdout.write(f"{line.rstrip()}\n")
+    between = " " * _GAP
+    out.file.writelines(f"{between.join(row).rstrip()}\n" for row in zip(*columns, strict=True))
 
 
-def _cells(item: Table, column: Column) -> list[Text]:
-    head = [Text(str(column.header), item.header_style)] if item.show_header else []
-    return head + [cell for cell in column.cells if isinstance(cell, Text)]
+def _codes(out: Console, style: str | Style) -> tuple[str, str]:
+    """Returns what switches a style on and off; nothing where there are no colours."""
+    with out.capture() as captured:
+        out.print(Text(_MARK, style=style), end="")
+    before, _, after = captured.get().partition(_MARK)
+    return before, after
+
+
+def _wrapped(item: Grid) -> Table:
+    result = Table.grid(padding=(0, _GAP, 0, 0))
+    for place, numeric in enumerate(item.numeric, start=1):
+        result.add_column(
+            justify="right" if numeric else "left",
+            no_wrap=place < len(item.numeric),
+            overflow="fold",
+        )
+    for row in zip(*item.columns, strict=True):
+        result.add_row(*(styled(cell) if isinstance(cell, str) else cell for cell in row))
+    return result
 
 
 def emit_json(value: Any) -> None:
@@ -130,26 +183,6 @@ def styled(text: str, style: str = "") -> Text:
 def verbatim(text: str) -> Text:
     """Returns cleaned text for copying: a terminal may wrap it, but no line break is put in."""
     return Text(clean(text), no_wrap=True, overflow="ignore")
-
-
-def table(columns: Sequence[tuple[str, bool]], rows: Iterable[Sequence[str | Text]]) -> Table:
-    """Returns a table; where it is too wide for the terminal, its last column is wrapped.
-
-    Args:
-        columns: Heading of each column, and whether it holds numbers.
-        rows: The cells.
-    """
-    result = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for place, (heading, numeric) in enumerate(columns, start=1):
-        result.add_column(
-            styled(heading),
-            justify="right" if numeric else "left",
-            no_wrap=place < len(columns),
-            overflow="fold",
-        )
-    for row in rows:
-        result.add_row(*(styled(cell) if isinstance(cell, str) else cell for cell in row))
-    return result
 
 
 def ago(wall_time: float) -> str:

@@ -1,41 +1,35 @@
-"""All commands in one parser: what is parsed is also what `docs/cli.md` shows."""
+"""All commands in one parser: what is parsed is also what `docs/cli.md` shows.
+
+A command is imported when it is wanted: most of what `epochline ls` would take otherwise is the
+import of commands that train, draw and compare.
+"""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
+from importlib import import_module
+from typing import Final, cast
 
-from epochline.cli import (
-    demo,
-    diff,
-    history,
-    ls,
-    pin,
-    plot,
-    prune,
-    restore,
-    resume_proof,
-    show,
-    verify,
-    why,
-)
 from epochline.cli.command import Command
 
-__all__ = ["COMMANDS", "build_parser"]
+__all__ = ["NAMES", "build_parser", "command"]
 
-COMMANDS: tuple[Command, ...] = (
-    demo,
-    ls,
-    show,
-    why,
-    history,
-    plot,
-    verify,
-    diff,
-    restore,
-    pin,
-    prune,
-    resume_proof,
+NAMES: Final = (
+    "demo",
+    "ls",
+    "show",
+    "why",
+    "history",
+    "plot",
+    "verify",
+    "diff",
+    "restore",
+    "pin",
+    "prune",
+    "resume-proof",
 )
+"""What the commands are called, in the order in which they are listed."""
 
 _DESCRIPTION = """\
 Which checkpoint, why, and back to it. Reads what Epochline recorded of Keras trainings; none of the
@@ -43,8 +37,18 @@ commands but demo and resume-proof needs Keras. Epochs are those that Keras prin
 _EPILOG = "Exit status: 0 done, 1 an error told on standard error, 2 wrong usage."
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Returns the parser of the whole command line."""
+def command(name: str) -> Command:
+    """Returns the command of a name."""
+    module = import_module(f"epochline.cli.{name.replace('-', '_')}")
+    return cast("Command", module)
+
+
+def build_parser(names: Iterable[str] = NAMES) -> argparse.ArgumentParser:
+    """Returns the parser of the command line.
+
+    Args:
+        names: The commands that it shall know; the whole command line with all of them.
+    """
     parser = argparse.ArgumentParser(
         prog="epochline",
         description=_DESCRIPTION,
@@ -53,13 +57,14 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for command in COMMANDS:
+    for name in names:
+        which = command(name)
         one = commands.add_parser(
-            command.NAME,
-            help=command.HELP,
-            description=command.DESCRIPTION,
+            name,
+            help=which.HELP,
+            description=which.DESCRIPTION,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        command.add_arguments(one)
-        one.set_defaults(command=command)
+        which.add_arguments(one)
+        one.set_defaults(command=which)
     return parser

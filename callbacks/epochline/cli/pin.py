@@ -8,7 +8,6 @@ from epochline.cli.command import CommandError, add_checkpoint, add_json, checkp
 from epochline.cli.output import emit, emit_json, styled
 from epochline.cli.values import checkpoint_value
 
-NAME = "pin"
 HELP = "make a checkpoint stay"
 DESCRIPTION = """\
 Pins a checkpoint: no retention policy and no prune takes it away, and none makes it smaller. A

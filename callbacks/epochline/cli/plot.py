@@ -7,7 +7,6 @@ import argparse
 from epochline.cli.command import CommandError, add_logdir, run_at
 from epochline.cli.output import emit, styled
 
-NAME = "plot"
 HELP = "draw the curves with their markers"
 DESCRIPTION = """\
 Draws train and validation curves with the checkpoints, the best one, learning-rate changes and the

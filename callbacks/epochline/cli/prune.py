@@ -41,7 +41,6 @@ from epochline.run import Checkpoint, Run
 from epochline.sentences import size
 from epochline.upkeep import PruneResult, plan_run, prune_run
 
-NAME = "prune"
 HELP = "let checkpoints go that are not worth their space"
 DESCRIPTION = """\
 Lets go the checkpoints below LOGDIR that no --keep option keeps, makes smaller those that it is

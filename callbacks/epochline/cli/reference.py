@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 
-from epochline.cli.parser import COMMANDS, build_parser
+from epochline.cli.parser import NAMES, build_parser, command
 
 __all__ = ["reference"]
 
@@ -33,11 +33,12 @@ def reference() -> str:
     """Returns the whole document."""
     parser = build_parser()
     parts = [_INTRO + _paragraphs(parser.description), _paragraphs(parser.epilog), _CONVENTIONS]
-    for command in COMMANDS:
-        one = argparse.ArgumentParser(prog=f"epochline {command.NAME}", add_help=False)
-        command.add_arguments(one)
-        parts.append(f"## epochline {command.NAME}\n")
-        parts.append(_paragraphs(command.DESCRIPTION))
+    for name in NAMES:
+        which = command(name)
+        one = argparse.ArgumentParser(prog=f"epochline {name}", add_help=False)
+        which.add_arguments(one)
+        parts.append(f"## epochline {name}\n")
+        parts.append(_paragraphs(which.DESCRIPTION))
         parts.append(_usage(one))
         parts.append("\n".join(_described(action) for action in _arguments(one)) + "\n")
     return "\n".join(parts)

@@ -15,7 +15,6 @@ from epochline.sentences import size
 from epochline.shards import INDEX_ENDING
 from epochline.store import digest_file
 
-NAME = "restore"
 HELP = "copy a checkpoint to a file, verified"
 DESCRIPTION = """\
 Copies the file of a checkpoint to FILE, comparing it with its digest on the way; FILE appears only

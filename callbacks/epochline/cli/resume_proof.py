@@ -24,7 +24,6 @@ from epochline.restore.resume_proof import (
     read_snapshots,
 )
 
-NAME = "resume-proof"
 HELP = "kill a training of yours, continue it, and compare it with one that was not killed"
 DESCRIPTION = """\
 Runs a training script three times: once to its end; once until `kill -9` at a random moment; and

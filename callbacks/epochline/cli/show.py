@@ -7,15 +7,12 @@ import shlex
 import time
 from enum import StrEnum
 
-from rich.table import Table
-
 from epochline.cli.command import add_checkpoint, add_json, checkpoint_at
-from epochline.cli.output import emit, emit_json, styled, table, verbatim
+from epochline.cli.output import Grid, emit, emit_json, grid, styled, table, verbatim
 from epochline.cli.values import checkpoint_value, decision_value
 from epochline.run import Checkpoint
 from epochline.sentences import number, rate, size
 
-NAME = "show"
 HELP = "show one checkpoint"
 DESCRIPTION = """\
 Shows one checkpoint: why it was saved and what became of it, metrics, file, digest, the decisions
@@ -74,7 +71,7 @@ def snippets(item: Checkpoint) -> dict[str, str]:
     }
 
 
-def _facts(item: Checkpoint) -> Table:
+def _facts(item: Checkpoint) -> Grid:
     saved = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(item.wall_time))
     by = f" by {item.callback}" if item.callback else ""
     rows = [
@@ -93,13 +90,7 @@ def _facts(item: Checkpoint) -> Table:
         ("note", item.note),
         ("tags", ", ".join(item.tags)),
     ]
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(no_wrap=True)
-    grid.add_column(overflow="fold")
-    for name, value in rows:
-        if value:
-            grid.add_row(styled(name, "dim"), styled(value))
-    return grid
+    return grid([(styled(name, "dim"), value) for name, value in rows if value])
 
 
 def _size(item: Checkpoint) -> str:

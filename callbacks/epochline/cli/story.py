@@ -2,8 +2,8 @@
 
 Pure but for what it asks the run: values in, lines out.
 
-Invariant: every checkpoint, decision, restore and notice of the run is a line of `story`; what
-`shortened` leaves out is said in a line that is there.
+Invariant: every checkpoint, decision, restore and notice of the run is a line of the whole `story`;
+what `shortened` leaves out of the turning points is said in a line that is there.
 """
 
 from __future__ import annotations
@@ -75,8 +75,14 @@ class Line:
     decision: DecisionEntry | None = None
 
 
-def story(run: Run) -> list[Line]:
-    """Returns all that is recorded of `run`, in order."""
+def story(run: Run, *, whole: bool) -> list[Line]:
+    """Returns what is recorded of `run`, in order.
+
+    Args:
+        run: The run.
+        whole: Whether to tell all of it; else the turning points only.
+    """
+    several = len(_savers(run)) > 1
     lines = [
         *_sessions(run),
         *(
@@ -87,8 +93,8 @@ def story(run: Run) -> list[Line]:
             Line(moment=item, kind="notice", verdict="note", sentence=f"{item.message} {item.hint}")
             for item in run.notices
         ),
-        *_checkpoints(run),
-        *_decisions(run),
+        *(_checkpoint(item, item.callback if several else "") for item in run.checkpoints),
+        *_decisions(run, whole=whole, several=several),
         *_ends(run),
     ]
     # Within one record the order above is the order of things. A checkpoint is recorded when its
@@ -99,17 +105,16 @@ def story(run: Run) -> list[Line]:
         moment = line.moment
         return order.get(moment.session, len(order)), moment.epoch, moment.wall_time
 
-    return sorted(lines, key=when)
+    return sorted((line for line in lines if whole or line.turning_point), key=when)
 
 
 def shortened(lines: Iterable[Line]) -> list[Line]:
-    """Returns the turning points; what goes on and on is told in as few lines as will do.
+    """Returns turning points so that what goes on and on is told in as few lines as will do.
 
     A learning rate that follows a schedule is one line from where it begins, and of many saves in a
     row the first and the last are told.
     """
-    told = [line for line in lines if line.turning_point]
-    return list(_saves_in_a_row(_rates_as_one(told)))
+    return list(_saves_in_a_row(_rates_as_one(list(lines))))
 
 
 def _rates_as_one(lines: list[Line]) -> Iterator[Line]:
@@ -204,11 +209,6 @@ def _at(session: SessionEntry, wall_time: float, epoch: int) -> Moment:
     return Moment(session=session.id, epoch=epoch, step=0, batch=0, wall_time=wall_time)
 
 
-def _checkpoints(run: Run) -> Iterator[Line]:
-    several = len(_savers(run)) > 1
-    return (_checkpoint(item, item.callback if several else "") for item in run.checkpoints)
-
-
 def _checkpoint(item: Checkpoint, callback: str) -> Line:
     failed = item.status is Status.FAILED
     sentence = item.why.removeprefix("Saved: ").removeprefix("Saved ").removeprefix("Save failed: ")
@@ -234,9 +234,8 @@ def _savers(run: Run) -> set[str]:
     return deciding | {item.callback for item in run.checkpoints if item.callback}
 
 
-def _decisions(run: Run) -> Iterator[Line]:
+def _decisions(run: Run, *, whole: bool, several: bool) -> Iterator[Line]:
     saved = {(item.session, item.wall_time) for item in run.checkpoints}
-    several = len(_savers(run)) > 1
     told: set[tuple[str, str, int | None, Verdict]] = set()
     for decision in run.decisions:
         cause = (decision.session, decision.callback, decision.position)
@@ -247,12 +246,15 @@ def _decisions(run: Run) -> Iterator[Line]:
         if decision.verdict is Verdict.SAVED and (decision.session, decision.wall_time) in saved:
             continue  # told by the checkpoint itself
         scheduled = decision.verdict is Verdict.SAVED and decision.observed is None
+        turning_point = (decision.acted and not scheduled) or begins
+        if not (whole or turning_point):
+            continue  # most of a long run, and most of the time it takes to tell it
         yield Line(
             moment=decision,
             kind="decision",
             verdict=_word(decision),
             sentence=_sentence(decision, several=several),
-            turning_point=(decision.acted and not scheduled) or begins,
+            turning_point=turning_point,
             decision=decision,
         )
 

@@ -15,7 +15,6 @@ from epochline.sentences import size
 from epochline.store import VerifyResult
 from epochline.timeline import Status
 
-NAME = "verify"
 HELP = "check all checkpoint files against their digests"
 DESCRIPTION = """\
 Reads every checkpoint file below LOGDIR again and compares it with the digest that was recorded

@@ -5,15 +5,14 @@ from __future__ import annotations
 import argparse
 from typing import Any, Final
 
-from rich.table import Table
+from rich.text import Text
 
 from epochline.cli.command import CommandError, add_json, add_logdir, run_at
-from epochline.cli.output import emit, emit_json, styled
+from epochline.cli.output import Grid, emit, emit_json, grid, styled
 from epochline.cli.story import Line, shortened, story
 from epochline.cli.values import decision_value, moment_value
 from epochline.run import Run
 
-NAME = "why"
 HELP = "tell what was decided, and why"
 DESCRIPTION = """\
 Tells a run as a story: what was saved because it was better, each change of the learning rate, the
@@ -56,13 +55,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Prints the story."""
     item = run_at(args.logdir)
-    lines = story(item)
+    whole = args.all or args.epoch is not None
+    lines = story(item, whole=whole)
     if args.epoch is not None:
         lines = [line for line in lines if line.moment.epoch == args.epoch - 1]
         if not lines:
             raise CommandError(_no_such_epoch(item, args.epoch))
-    elif not args.all:
-        lines = [line for line in lines if line.turning_point] if args.json else shortened(lines)
+    elif not (whole or args.json):
+        lines = shortened(lines)
     if args.json:
         emit_json({"run": item.name, "story": [_value(line) for line in lines]})
         return 0
@@ -80,19 +80,16 @@ def _no_such_epoch(run: Run, epoch: int) -> str:
     return f"Nothing is recorded of epoch {epoch} of {run.name!r}. {known}"
 
 
-def _table(lines: list[Line]) -> Table:
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(no_wrap=True)
-    grid.add_column(no_wrap=True)
-    grid.add_column(overflow="fold")
+def _table(lines: list[Line]) -> Grid:
+    rows: list[list[str | Text]] = []
     before: tuple[str, int] | None = None
     for line in lines:
         place = (line.moment.session, line.moment.epoch)
         label = "" if place == before else f"epoch {line.moment.epoch + 1}"
         before = place
         style = _STYLES.get(line.verdict, "dim")
-        grid.add_row(styled(label, "bold"), styled(line.verdict, style), styled(line.sentence))
-    return grid
+        rows.append([styled(label, "bold"), styled(line.verdict, style), line.sentence])
+    return grid(rows)
 
 
 def _footer(run: Run) -> list[str]:
