@@ -12,43 +12,53 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
 from epochline.actions import ActionLog
-from epochline.checkpoints import CheckpointEntry
+from epochline.checkpoints import CheckpointEntry, values_of
 from epochline.errors import CheckpointFormatError
 from epochline.events import CheckpointSaved, Health, SaveReason, Tier
 from epochline.layout import read_layout
+from epochline.logs import read_logs
+from epochline.matching import Confidence, match_files
+from epochline.reader import is_run
 from epochline.session import new_id
+from epochline.shards import index_name
 from epochline.store import digest_file
 from epochline.timeline import Timeline
 
-__all__ = ["ForeignFile", "adopt_entries", "adopt_files", "find_files", "foreign_entries"]
+__all__ = [
+    "ForeignFile",
+    "adopt_entries",
+    "adopt_files",
+    "find_files",
+    "foreign_entries",
+    "run_around",
+]
 
 _ENDINGS: Final = (".weights.h5", ".keras", ".h5", ".hdf5")
-_NAMED_EPOCH: Final = re.compile(r"(?<![a-z])(?:epoch|ep|e)[-_=. ]*(\d+)", re.IGNORECASE)
-# A number of its own: not a part of a word such as vgg16, nor of a decimal such as 0.84.
-_NUMBER: Final = re.compile(r"(?<![A-Za-z\d])(?<!\d\.)(\d+)(?!\.?\d)")
 # How variables were named in HDF5 files before `.weights.h5`, as in "dense/kernel:0".
 _LEGACY_VARIABLE: Final = re.compile(r":\d+$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForeignFile:
-    """A file that looks like a checkpoint; what a retention policy can know of it.
+    """A file that looks like a checkpoint; what can be known of it.
 
     Attributes:
         id: Its name.
         path: Likewise.
-        epoch: Zero-based epoch, from the number in its name; -1 when there is none.
+        epoch: Zero-based epoch, as far as it can be told; -1 when it cannot.
+        confidence: How sure that is.
+        basis: What it rests on, in words.
         wall_time: When it was last written, in seconds since the Unix epoch.
         total_bytes: Its size.
         has_optimizer: Whether it holds the state of an optimizer.
-        metrics: Nothing is known.
-        health: Likewise.
+        metrics: Those of its epoch, as logs beside it or its name tell them.
+        health: Nothing is known.
         tier: Likewise: it is as it was written.
         pinned: False.
         owned: True, as it would be once it is adopted.
@@ -60,6 +70,8 @@ class ForeignFile:
     wall_time: float
     total_bytes: int
     has_optimizer: bool
+    confidence: Confidence = Confidence.UNKNOWN
+    basis: str = ""
     metrics: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     health: Health | None = None
     tier: Tier = Tier.FULL
@@ -71,7 +83,8 @@ def find_files(folder: str | os.PathLike[str]) -> list[ForeignFile]:
     """Returns the files in a folder that look like Keras checkpoints, oldest first.
 
     They end in `.weights.h5`, `.keras`, `.h5` or `.hdf5`, and hold the variables of a Keras model:
-    other HDF5 files, links, unfinished files and folders below are left out.
+    other HDF5 files, shards, links, unfinished files and folders below are left out. Which epoch
+    each is of is told by its name, its time, and the logs of stock callbacks there or beside it.
 
     Args:
         folder: Where to look.
@@ -84,7 +97,7 @@ def find_files(folder: str | os.PathLike[str]) -> list[ForeignFile]:
         for entry in entries:
             if entry.name.startswith(".") or not entry.name.endswith(_ENDINGS):
                 continue
-            if not entry.is_file(follow_symlinks=False):
+            if not entry.is_file(follow_symlinks=False) or _is_shard(Path(entry.path)):
                 continue
             groups = _groups(Path(entry.path))
             if groups is None:
@@ -94,13 +107,24 @@ def find_files(folder: str | os.PathLike[str]) -> list[ForeignFile]:
                 ForeignFile(
                     id=entry.name,
                     path=entry.name,
-                    epoch=_epoch(entry.name),
+                    epoch=-1,
                     wall_time=stat.st_mtime,
                     total_bytes=stat.st_size,
                     has_optimizer="optimizer" in groups,
                 )
             )
-    return sorted(found, key=lambda item: (item.wall_time, item.id))
+    matches = match_files({item.id: item.wall_time for item in found}, read_logs(folder))
+    matched = [replace(item, **values_of(matches[item.id])) for item in found]
+    return sorted(matched, key=lambda item: (item.wall_time, item.id))
+
+
+def run_around(folder: str | os.PathLike[str]) -> Path | None:
+    """Returns the run that a folder lies in, so that its files are not foreign; None without one.
+
+    Args:
+        folder: A folder that is no run itself.
+    """
+    return next((one for one in Path(folder).resolve().parents if is_run(one)), None)
 
 
 def adopt_files(
@@ -128,6 +152,7 @@ def adopt_files(
                 digest=read.digest,
                 reason=SaveReason.ADOPTED,
                 has_optimizer=file.has_optimizer,
+                metrics=file.metrics,
             )
             log.append(saved, epoch=max(file.epoch, 0), wall_time=file.wall_time)
             if progress is not None:
@@ -163,13 +188,10 @@ def adopt_entries(run_dir: str | os.PathLike[str], entries: Iterable[CheckpointE
             )
 
 
-def _epoch(name: str) -> int:
-    """Returns the zero-based epoch in a file name, where epochs count from 1; -1 without one."""
-    stem = name
-    for ending in _ENDINGS:
-        stem = stem.removesuffix(ending)
-    match = _NAMED_EPOCH.search(stem) or _NUMBER.search(stem)
-    return int(match[1]) - 1 if match else -1
+def _is_shard(path: Path) -> bool:
+    """Returns whether it is a part of a sharded checkpoint, and so nothing alone."""
+    index = index_name(path.name)
+    return index is not None and path.with_name(index).exists()
 
 
 def _groups(path: Path) -> set[str] | None:

@@ -11,13 +11,17 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, NamedTuple
 
 from google.protobuf.message import DecodeError
 from tensorboard.compat.proto.event_pb2 import Event as TensorBoardEvent
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.compat.proto.types_pb2 import DT_FLOAT
 
 from epochline.codec import decode_record
 from epochline.errors import EventFormatError
@@ -31,11 +35,13 @@ __all__ = [
     "TIMELINE_DIR",
     "Damage",
     "ReadResult",
+    "Scalar",
     "actions_path",
     "find_runs",
     "is_run",
     "read_actions",
     "read_records",
+    "read_scalars",
 ]
 
 TIMELINE_DIR: Final = "timeline"
@@ -47,6 +53,7 @@ CONTROL_DIR: Final = "control"
 _ACTIONS_FILE: Final = "actions.records"
 _MOST_ACTIONS_BYTES: Final = 64 << 20
 _BUFFER_BYTES: Final = 1 << 18
+_FLOAT_BYTES: Final = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +67,15 @@ class Damage:
 
     path: str
     message: str
+
+
+class Scalar(NamedTuple):
+    """A number that a stock callback wrote: under which tag, at which step, when."""
+
+    tag: str
+    step: int
+    wall_time: float
+    value: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +157,39 @@ def read_actions(run_dir: str | os.PathLike[str]) -> ReadResult:
         if os.fstat(descriptor).st_size > _MOST_ACTIONS_BYTES:
             return _unread(actions_path(run_dir), f"{_ACTIONS_FILE} is too large to be the log.")
         return _read_open(actions_path(run_dir), file)
+
+
+def read_scalars(directory: str | os.PathLike[str]) -> Iterator[Scalar]:
+    """Yields the scalars in the event files of a directory, as far as these can be read.
+
+    Args:
+        directory: One run of Keras's `TensorBoard` callback, such as `logs/train`.
+    """
+    for path in _event_files(Path(directory)):
+        try:
+            with path.open("rb", buffering=_BUFFER_BYTES) as file:
+                for data in read_frames(file):
+                    yield from _scalars(TensorBoardEvent.FromString(data))
+        except (OSError, DecodeError):
+            continue
+
+
+def _scalars(event: TensorBoardEvent) -> Iterator[Scalar]:
+    for value in event.summary.value:
+        number = _number_in(value)
+        if number is not None:
+            yield Scalar(value.tag, event.step, event.wall_time, number)
+
+
+def _number_in(value: Summary.Value) -> float | None:
+    if value.HasField("simple_value"):
+        return float(value.simple_value)
+    if value.tensor.dtype != DT_FLOAT:
+        return None
+    if value.tensor.float_val:
+        return float(value.tensor.float_val[0])
+    content = value.tensor.tensor_content
+    return float(struct.unpack("<f", content)[0]) if len(content) == _FLOAT_BYTES else None
 
 
 def _read(path: Path) -> ReadResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from epochline.events import EpochEnded, Mode, SessionStarted
@@ -9,6 +10,8 @@ from epochline.session import lock_path
 from epochline.store import RunLock
 from tests.cli.conftest import Command
 from tests.core.recorded import Recorded
+from tests.core.retained import weights_file
+from tests.store.faults import files_in
 
 
 def test_lists_runs_and_what_is_on_disk(command: Command, logs: Path) -> None:
@@ -98,3 +101,47 @@ def test_damaged_events_are_told(command: Command, pima: Path) -> None:
     out = command("ls", pima).out
     assert "damaged or incomplete" in out
     assert "epoch-0004" in out
+
+
+def _folder(path: Path) -> Path:
+    path.mkdir()
+    for epoch in (1, 2):
+        (path / f"epoch-{epoch}.weights.h5").write_bytes(weights_file())
+    (path / "best.weights.h5").write_bytes(weights_file())
+    (path / "log.csv").write_text("epoch,val_loss\n0,0.5\n1,0.25\n")
+    for place, name in enumerate(["epoch-1", "epoch-2", "best"]):
+        os.utime(path / f"{name}.weights.h5", (1.7e9 + place, 1.7e9 + place))
+    return path
+
+
+def test_folder_that_nobody_recorded_is_a_timeline(command: Command, tmp_path: Path) -> None:
+    """With how sure each match is, and why; nothing is written there."""
+    folder = _folder(tmp_path / "old")
+    before = files_in(folder)
+    lines = command("ls", folder).out.splitlines()
+    assert lines[0] == "old"
+    assert [line.split()[:2] for line in lines[3:]] == [["1", "0.5"], ["2", "0.25"], ["?", "31"]]
+    assert "likely" in lines[3]
+    assert lines[3].endswith("its name says epoch 1")
+    assert "unknown" in lines[5]
+    assert files_in(folder) == before
+
+
+def test_json_of_such_a_folder(command: Command, tmp_path: Path) -> None:
+    """What is not known is null."""
+    value = command("ls", _folder(tmp_path / "old"), "--json").json
+    assert value["runs"] == []
+    first, _, last = value["folder"]["files"]
+    assert list(first) == [
+        "path", "epoch", "printed_epoch", "wall_time", "size_bytes", "has_optimizer", "metrics",
+        "confidence", "basis",
+    ]  # fmt: skip
+    assert (first["epoch"], first["printed_epoch"], first["metrics"]) == (0, 1, {"val_loss": 0.5})
+    assert (last["epoch"], last["confidence"]) == (None, "unknown")
+
+
+def test_folder_of_a_run_is_told_to_be_its(command: Command, pima: Path) -> None:
+    """Its files are recorded already."""
+    outcome = command("ls", pima / "checkpoints")
+    assert outcome.status == 1
+    assert "belongs to the run" in outcome.err

@@ -196,8 +196,8 @@ def test_folders_of_others_are_pruned_once_they_are_adopted(
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (("--keep-best", "loss"), "Nobody recorded the metrics"),
-        (("--keep-every", "5"), "none in the name of best.weights.h5"),
+        (("--keep-best", "loss"), "nobody recorded loss of"),
+        (("--keep-every", "5"), "nothing tells that of best.weights.h5"),
     ],
 )
 def test_what_cannot_be_known_of_others_is_told(

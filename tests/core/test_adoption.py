@@ -7,11 +7,11 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-import pytest
 
 from epochline import KeepLast, open_run
 from epochline.adoption import adopt_entries, adopt_files, find_files, foreign_entries
 from epochline.events import SaveReason
+from epochline.matching import Confidence
 from epochline.run import Run
 from tests.core.recorded import Recorded
 from tests.core.retained import weights_file
@@ -26,29 +26,12 @@ def _write(folder: Path, name: str, *, at: float = 1.7e9, data: bytes | None = N
     return path
 
 
-@pytest.mark.parametrize(
-    ("name", "epoch"),
-    [
-        ("epoch-0036.weights.h5", 36),
-        ("weights-improvement-36-0.84.weights.h5", 36),
-        ("weights.05-0.92.weights.h5", 5),
-        ("cp-0012.weights.h5", 12),
-        ("ckpt_12.weights.h5", 12),
-        ("12.weights.h5", 12),
-        ("model.12.weights.h5", 12),
-        ("resnet50_e7.weights.h5", 7),
-        ("Epoch=3-loss=0.5.weights.h5", 3),
-        ("best.weights.h5", 0),
-        ("vgg16.weights.h5", 0),
-        ("model-0.84.weights.h5", 0),
-    ],
-)
-def test_epoch_is_told_by_the_name(tmp_path: Path, name: str, epoch: int) -> None:
-    """Counted from 1 as Keras prints it; a number in a word or a decimal is none."""
-    _write(tmp_path, name)
+def test_a_file_has_its_place_by_its_time(tmp_path: Path) -> None:
+    """And what its name says of its epoch."""
+    _write(tmp_path, "epoch-36.weights.h5")
     (file,) = find_files(tmp_path)
-    assert file.epoch == epoch - 1
-    assert (file.id, file.wall_time, file.has_optimizer) == (name, 1.7e9, True)
+    assert (file.id, file.epoch, file.confidence) == ("epoch-36.weights.h5", 35, Confidence.LIKELY)
+    assert (file.wall_time, file.has_optimizer) == (1.7e9, True)
 
 
 def test_only_checkpoints_of_keras_are_found(tmp_path: Path) -> None:
@@ -69,6 +52,28 @@ def test_only_checkpoints_of_keras_are_found(tmp_path: Path) -> None:
     found = [file.path for file in find_files(tmp_path)]
     assert sorted(found) == ["a.weights.h5", "b.weights.h5", "legacy.h5", "older.hdf5"]
     assert found.index("a.weights.h5") < found.index("b.weights.h5")
+
+
+def test_shards_are_nothing_alone(tmp_path: Path) -> None:
+    """They belong to the index beside them; without one they are files like others."""
+    _write(tmp_path, "model_00000.weights.h5")
+    assert len(find_files(tmp_path)) == 1
+    (tmp_path / "model.weights.json").write_text("{}")
+    assert find_files(tmp_path) == []
+
+
+def test_logs_beside_files_tell_their_metrics(tmp_path: Path) -> None:
+    """Which an adopted file keeps, so that it can be the best."""
+    for number in (1, 2):
+        _write(tmp_path, f"epoch-{number}.weights.h5", at=1.7e9 + number)
+    (tmp_path / "log.csv").write_text("epoch,loss\n0,0.5\n1,0.75\n")
+    files = find_files(tmp_path)
+    assert [(file.epoch, dict(file.metrics)) for file in files] == [
+        (0, {"loss": 0.5}),
+        (1, {"loss": 0.75}),
+    ]
+    adopt_files(tmp_path, files)
+    assert open_run(tmp_path).best("loss").epoch == 0
 
 
 def test_finding_changes_nothing(tmp_path: Path) -> None:

@@ -19,14 +19,16 @@ from epochline.adoption import (
     adopt_files,
     find_files,
     foreign_entries,
+    run_around,
 )
 from epochline.cli.command import CommandError, add_json, checkpoint_at, open_runs
 from epochline.cli.output import console, emit, emit_json, styled, table
 from epochline.errors import CheckpointMissingError, RunNotFoundError
 from epochline.events import Tier
+from epochline.matching import Confidence
 from epochline.planning import Fate, PrunePlan, PruneStep, plan_prune
 from epochline.pruning import trash_of
-from epochline.reader import find_runs, is_run
+from epochline.reader import find_runs
 from epochline.restore import parse_reference
 from epochline.retention import (
     AnyOf,
@@ -200,19 +202,22 @@ def _targets(args: argparse.Namespace, policy: RetentionPolicy) -> list[_Target]
 
 
 def _foreign(folder: Path, args: argparse.Namespace, policy: RetentionPolicy) -> _Target:
-    owner = next((one for one in folder.resolve().parents if is_run(one)), None)
+    owner = run_around(folder)
     if owner is not None:
         raise CommandError(f"{folder} belongs to the run {owner}. Prune that.")
     files = find_files(folder) if folder.is_dir() else []
     if not files:
         raise RunNotFoundError(str(folder))
-    if args.keep_best:
-        message = "Nobody recorded the metrics of these files: --keep-best cannot tell them apart."
-        raise CommandError(message)
     unknown = [file.path for file in files if file.epoch < 0]
     if args.keep_every is not None and unknown:
-        message = f"--keep-every needs the epoch, and there is none in the name of {unknown[0]}."
+        message = f"--keep-every needs the epoch, and nothing tells that of {unknown[0]}."
         raise CommandError(message)
+    for metric in (_best(text).metric for text in args.keep_best):
+        unsure = (file for file in files if file.confidence is Confidence.GUESS)
+        without = (file for file in files if metric not in file.metrics)
+        for file in (*without, *unsure):
+            message = f"--keep-best: nobody recorded {metric} of {file.path}; {file.basis}."
+            raise CommandError(message)
     return _Target(
         name=folder.resolve().name,
         path=folder,
