@@ -1,14 +1,14 @@
 """Every event in one plain sentence: the only place where reasons are put into words.
 
 Pure: values in, text out. The command line, the Python interface and the panel show these same
-    sentences.
-Epochs are told as Keras prints them, from 1.
+sentences. Epochs are told as Keras prints them, from 1.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Final
 
 from epochline.events import (
@@ -63,19 +63,20 @@ def number(value: float | None, *others: float | None) -> str:
     return text
 
 
-def rate(value: float | None) -> str:
+def rate(value: float | None, *others: float | None) -> str:
     """Returns a learning rate in the short form people write, such as 1e-3.
+
+    It has four significant digits, or more to tell it from `others`.
 
     Example:
         >>> rate(0.001), rate(0.0125), rate(0.00025000001187436283)
         ('1e-3', '0.0125', '2.5e-4')
     """
+    text = number(value, *others)  # rounded: 0.01 is a little less in float32
     if value is None or value == 0 or not math.isfinite(value):
-        return number(value)
-    mantissa, exponent = f"{value:.3e}".split("e")  # rounded: 0.01 is a little less in float32
-    if int(exponent) >= _SMALLEST_EXPONENT:
-        return f"{value:.4g}"
-    return f"{float(mantissa):g}e{int(exponent)}"
+        return text
+    exact = Decimal(text)
+    return text if exact.adjusted() >= _SMALLEST_EXPONENT else f"{exact:e}"
 
 
 def size(bytes_: int | None) -> str:
@@ -229,7 +230,8 @@ def _learning_rate(d: Decision) -> str:
     who = d.callback + (f" ({d.optimizer})" if d.optimizer else "")
     match d.verdict:
         case Verdict.CHANGED:
-            change = f"learning rate {rate(d.lr_before)} → {rate(d.lr_after)}"
+            before, after = rate(d.lr_before, d.lr_after), rate(d.lr_after, d.lr_before)
+            change = f"learning rate {before} → {after}"
             if d.monitor is None:
                 return f"{who}: {change}. {d.detail}".strip()
             return f"{who}: {_plateau(d)}; {change}; cooldown {d.cooldown or 0}."

@@ -24,6 +24,7 @@ __all__ = [
     "INDEX_ENDING",
     "MOST_INDEX_BYTES",
     "MOST_SHARDS",
+    "WEIGHTS_ENDING",
     "Division",
     "Shard",
     "index_name",
@@ -33,6 +34,7 @@ __all__ = [
 ]
 
 INDEX_ENDING: Final = ".weights.json"
+WEIGHTS_ENDING: Final = ".weights.h5"
 MOST_SHARDS: Final = 256
 """How many shards one checkpoint may have; all of them are open while it is written."""
 MOST_INDEX_BYTES: Final = 1 << 26

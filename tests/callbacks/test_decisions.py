@@ -13,7 +13,7 @@ import pytest
 
 from epochline.callbacks import EarlyStoppingRecorder, LearningRateRecorder, Timeline
 from epochline.events import EndReason, Topic, Verdict
-from tests.callbacks.training import Dictate, decisions, numbers, timeline_of, train
+from tests.callbacks.training import Dictate, decisions, new_model, numbers, timeline_of, train
 
 NAN = math.nan
 
@@ -198,17 +198,15 @@ def test_schedule_inside_the_optimizer_is_named_as_cause(run_dir: Path) -> None:
     assert [item.lr_after for item in changes] == pytest.approx([0.05, 0.025])
 
 
-def test_stop_by_nan_is_recorded_as_such(model: keras.Model, run_dir: Path) -> None:
+def test_stop_by_nan_is_recorded_as_such(run_dir: Path) -> None:
     """TerminateOnNaN stops between batches; the end of the session says who and why."""
-    weights = model.get_weights()
     train(
-        model,
+        new_model(loss="mse"),
         keras.callbacks.TerminateOnNaN(),
         Timeline(run_dir, save=None),
         epochs=3,
         y=np.full(12, NAN, dtype="float32"),
     )
-    model.set_weights(weights)
     session = timeline_of(run_dir).sessions[0]
     assert session.end_reason is EndReason.NAN
     assert "TerminateOnNaN" in session.message(running=False)

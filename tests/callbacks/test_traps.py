@@ -39,7 +39,7 @@ def test_checkpoint_that_is_saved_after_terminate_on_nan(run_dir: Path, tmp_path
     """TerminateOnNaN does not keep ModelCheckpoint from writing NaN weights over good ones."""
     stock = keras.callbacks.ModelCheckpoint(tmp_path / "last.weights.h5", save_weights_only=True)
     train(
-        new_model(),
+        new_model(loss="mse"),
         keras.callbacks.TerminateOnNaN(),
         stock,
         Timeline(run_dir, monitor="loss"),

@@ -18,7 +18,7 @@ FEATURES = np.linspace(-1.0, 1.0, 48, dtype="float32").reshape(12, 4)
 TARGETS = (FEATURES.sum(axis=1) > 0).astype("float32")
 
 
-def new_model(*, seed: int = 7) -> keras.Model:
+def new_model(*, seed: int = 7, loss: str = "binary_crossentropy") -> keras.Model:
     """Returns a compiled model with dropout (random state) and an optimizer with slots."""
     keras.utils.set_random_seed(seed)
     model = keras.Sequential(
@@ -29,7 +29,7 @@ def new_model(*, seed: int = 7) -> keras.Model:
             keras.layers.Dense(1, activation="sigmoid", name="output"),
         ]
     )
-    model.compile(loss="binary_crossentropy", optimizer="adam", metrics=["accuracy"])
+    model.compile(loss=loss, optimizer="adam", metrics=["accuracy"])
     return model
 
 

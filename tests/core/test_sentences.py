@@ -172,6 +172,7 @@ def test_different_numbers_never_look_equal(one: float, other: float) -> None:
     """A sentence such as "0.84 is not better than 0.84" cannot be written."""
     if one != other:
         assert number(one, other) != number(other, one)
+        assert rate(one, other) != rate(other, one)
 
 
 @pytest.mark.parametrize(
@@ -188,6 +189,12 @@ def test_different_numbers_never_look_equal(one: float, other: float) -> None:
 def test_learning_rates_are_written_as_people_do(value: float | None, text: str) -> None:
     """Short, without a leading zero in the exponent."""
     assert rate(value) == text
+
+
+def test_a_cut_by_next_to_nothing_is_seen_to_be_one() -> None:
+    """Keras cuts a learning rate that is a rounding error above `min_lr` down to it."""
+    assert rate(1e-6, 9.999999974752427e-07) == "1e-6"
+    assert rate(9.999999974752427e-07, 1e-6) == "9.99999997e-7"
 
 
 @pytest.mark.parametrize(

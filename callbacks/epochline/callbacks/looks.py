@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import keras
 
-from epochline.callbacks.measure import iterations, learning_rates, number
+from epochline.callbacks.measure import iterations, learning_rates, number, optimizers
 from epochline.callbacks.private import peek
 
 __all__ = [
@@ -160,7 +160,7 @@ def target(callback: keras.callbacks.Callback, at: Situation) -> str | None:
 
 def schedule_of(model: keras.Model) -> str | None:
     """Returns the class of the schedule that sets the learning rate of `model`, None without."""
-    for _, optimizer in _optimizers(model):
+    for _, optimizer in optimizers(model):
         rate = peek(optimizer, "_learning_rate")
         if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
             return type(rate).__name__
@@ -201,7 +201,7 @@ class Gauge:
         return None if self._step is None or self._blind else int(number(self._value(self._step)))
 
     def _rates(self) -> Iterator[tuple[str, Any]]:
-        for name, optimizer in _optimizers(self._model):
+        for name, optimizer in optimizers(self._model):
             rate = peek(optimizer, "_learning_rate")
             if isinstance(rate, keras.Variable):
                 yield name, rate
@@ -230,13 +230,6 @@ def same(before: tuple[Any, ...], after: tuple[Any, ...]) -> bool:
         old is new or (isinstance(old, float | tuple) and old == new)
         for old, new in zip(before, after, strict=True)
     )
-
-
-def _optimizers(model: keras.Model) -> Iterator[tuple[str, Any]]:
-    optimizer = getattr(model, "optimizer", None)
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-    many = getattr(optimizer, "optimizers", None)
-    yield from ((one.name, one) for one in many) if many else (("", optimizer),)
 
 
 def _identity(path: str) -> tuple[int, int, int] | None:

@@ -18,6 +18,7 @@ __all__ = [
     "non_finite_weight",
     "number",
     "optimizer_class",
+    "optimizers",
     "scalar",
     "scalars",
 ]
@@ -25,14 +26,19 @@ __all__ = [
 
 def learning_rates(model: keras.Model) -> dict[str, float]:
     """Returns the learning rate of each optimizer by its name; the only one is called ""."""
-    optimizer = getattr(model, "optimizer", None)
-    if optimizer is None:
-        return {}
-    many = getattr(optimizer, "optimizers", None)
-    pairs = [(item.name, item) for item in many] if many else [("", optimizer)]
     return {
-        name: number(item.learning_rate) for name, item in pairs if hasattr(item, "learning_rate")
+        name: number(item.learning_rate)
+        for name, item in optimizers(model)
+        if hasattr(item, "learning_rate")
     }
+
+
+def optimizers(model: keras.Model) -> list[tuple[str, Any]]:
+    """Returns what sets learning rates, by name, without wrappers; the only one is called ""."""
+    optimizer = getattr(model, "optimizer", None)
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    many = getattr(optimizer, "optimizers", None)
+    return [(item.name, item) for item in many] if many else [("", optimizer)]
 
 
 def iterations(model: keras.Model) -> int | None:

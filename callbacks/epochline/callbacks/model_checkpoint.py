@@ -28,12 +28,11 @@ from epochline.events import (
 )
 from epochline.monitor import infer_mode, is_improvement
 from epochline.retention import ModeOf, RetentionPolicy
-from epochline.shards import INDEX_ENDING
+from epochline.shards import INDEX_ENDING, WEIGHTS_ENDING
 from epochline.store import CheckpointStore
 
 __all__ = ["ModelCheckpoint", "is_interval"]
 
-_WEIGHTS: Final = ".weights.h5"
 _WHOLE_MODELS: Final = (".keras", ".h5")
 
 
@@ -174,9 +173,9 @@ class ModelCheckpoint(PartCallback):
         if self.when_busy not in ("wait", "skip"):
             msg = f"ModelCheckpoint got when_busy={self.when_busy!r}. Use 'wait' or 'skip'."
             raise ValueError(msg)
-        endings = (_WEIGHTS, INDEX_ENDING) if self.save_weights_only else _WHOLE_MODELS
+        endings = (WEIGHTS_ENDING, INDEX_ENDING) if self.save_weights_only else _WHOLE_MODELS
         if not self.filepath.endswith(endings) or (
-            not self.save_weights_only and self.filepath.endswith(_WEIGHTS)
+            not self.save_weights_only and self.filepath.endswith(WEIGHTS_ENDING)
         ):
             msg = (
                 f"ModelCheckpoint got filepath={self.filepath!r} with "
@@ -408,6 +407,6 @@ def _five(value: float | None) -> str:
 
 
 def _split(name: str) -> tuple[str, str]:
-    endings = (_WEIGHTS, INDEX_ENDING)
+    endings = (WEIGHTS_ENDING, INDEX_ENDING)
     suffix = next((ending for ending in endings if name.endswith(ending)), Path(name).suffix)
     return name.removesuffix(suffix), suffix

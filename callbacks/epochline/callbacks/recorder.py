@@ -31,6 +31,7 @@ from epochline.monitor import infer_mode, is_improvement
 from epochline.retention import KeepAll, RetentionPolicy
 from epochline.run import Run
 from epochline.session import Session
+from epochline.shards import WEIGHTS_ENDING
 from epochline.store import CheckpointStore
 
 __all__ = ["Recorder", "record"]
@@ -165,7 +166,7 @@ class Recorder:
         step = iterations(model)
         session.step = session.step if step is None else step
         folder = session.run_dir / CHECKPOINTS_DIR
-        path = CheckpointStore(folder).free_name(f"epoch-{session.epoch + 1:04d}", ".weights.h5")
+        path = CheckpointStore(folder).free_name(f"epoch-{session.epoch + 1:04d}", WEIGHTS_ENDING)
         return self._saver.save(
             model,
             path,

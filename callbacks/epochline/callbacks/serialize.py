@@ -22,19 +22,18 @@ from epochline.callbacks.keras_archive import (
     archive_members,
 )
 from epochline.callbacks.saving_lib import saving_lib_or_none
-from epochline.callbacks.sharding import Sharding
+from epochline.callbacks.sharding import GIGABYTE, Sharding
 from epochline.callbacks.walk import PlanError
 from epochline.callbacks.weights_file import Reuse, WeightsImage, WeightsPlan, scratch
 from epochline.layout import Layout
 from epochline.session import Session
-from epochline.shards import INDEX_ENDING, Division, parse_index
+from epochline.shards import INDEX_ENDING, WEIGHTS_ENDING, Division, parse_index
 from epochline.statistics import Measurements
 from epochline.template import Sink
 
 __all__ = ["Image", "Serializer"]
 
-_PLANNABLE: Final = (".weights.h5", INDEX_ENDING, ".keras")
-_GIGABYTE: Final = 1024**3  # as Keras counts
+_PLANNABLE: Final = (WEIGHTS_ENDING, INDEX_ENDING, ".keras")
 
 
 class Image(Protocol):
@@ -188,7 +187,7 @@ def _in_memory(model: keras.Model, name: str) -> bytes | memoryview | None:
 def _by_scratch_file(model: keras.Model, name: str) -> bytes:
     with scratch(model) as directory:
         path = directory / Path(name).name
-        if name.endswith(".weights.h5"):
+        if name.endswith(WEIGHTS_ENDING):
             model.save_weights(path)
         else:
             model.save(path)
@@ -196,7 +195,7 @@ def _by_scratch_file(model: keras.Model, name: str) -> bytes:
 
 
 def _sharded_by_keras(model: keras.Model, name: str, sharding: Sharding) -> _Made:
-    limit = math.inf if sharding.max_bytes is None else sharding.max_bytes / _GIGABYTE
+    limit = math.inf if sharding.max_bytes is None else sharding.max_bytes / GIGABYTE
     with scratch(model) as directory:
         path = directory / Path(name).name
         model.save_weights(path, max_shard_size=limit)

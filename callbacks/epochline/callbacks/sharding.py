@@ -1,8 +1,8 @@
 """Which variables go into which file, when a checkpoint is spread over several.
 
 The variables of one layer stay together where they fit into one file, and a variable is never cut
-in two. Layers that training does not
-change may be kept apart, so that their files stay the same from one checkpoint to the next.
+in two. Layers that training does not change may be kept apart, so that their files stay the same
+from one checkpoint to the next.
 """
 
 from __future__ import annotations
@@ -10,11 +10,15 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from epochline.layout import Variable
 from epochline.shards import MOST_SHARDS
 
-__all__ = ["Sharding", "divide"]
+__all__ = ["GIGABYTE", "Sharding", "divide"]
+
+GIGABYTE: Final = 1024**3
+"""Bytes, as Keras counts those of `max_shard_size`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,17 +7,13 @@ from __future__ import annotations
 
 from pathlib import Path
 from string import Formatter
-from typing import Final
 
-from epochline.callbacks.sharding import Sharding
+from epochline.callbacks.sharding import GIGABYTE, Sharding
 from epochline.session import Session
-from epochline.shards import INDEX_ENDING
+from epochline.shards import INDEX_ENDING, WEIGHTS_ENDING
 from epochline.store.dedup import Dedup, probe_dedup
 
 __all__ = ["Storage"]
-
-_WEIGHTS: Final = ".weights.h5"
-_GIGABYTE: Final = 1024**3  # as Keras counts
 
 
 class Storage:
@@ -91,7 +87,10 @@ class Storage:
     def filepath(self) -> str:
         """The path, with the ending that the way of storing needs."""
         if self.dedup is Dedup.HARD_LINKS:
-            return self._filepath.removesuffix(_WEIGHTS).removesuffix(INDEX_ENDING) + INDEX_ENDING
+            return (
+                self._filepath.removesuffix(WEIGHTS_ENDING).removesuffix(INDEX_ENDING)
+                + INDEX_ENDING
+            )
         return self._filepath
 
     @property
@@ -103,6 +102,6 @@ class Storage:
     def sharding(self) -> Sharding:
         """How a checkpoint is spread over several files, if it is."""
         return Sharding(
-            max_bytes=None if self._size is None else int(self._size * _GIGABYTE),
+            max_bytes=None if self._size is None else int(self._size * GIGABYTE),
             frozen_apart=self.dedup is Dedup.HARD_LINKS,
         )

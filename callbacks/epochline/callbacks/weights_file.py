@@ -107,11 +107,8 @@ class WeightsPlan:
 
     def _key_of(self, model: keras.Model) -> tuple[int, ...]:
         """Changes when the model has other variables, or others of them are trained."""
-        optimizer = getattr(model, "optimizer", None)
-        own = model.variables
-        variables = [*own, *(optimizer.variables if optimizer is not None else ())]
-        trained = [item.trainable for item in own] if self._frozen_apart else ()
-        return (id(model), *map(id, variables), *trained)
+        trained = [item.trainable for item in model.variables] if self._frozen_apart else ()
+        return (id(model), *map(id, _variables(model)), *trained)
 
     def image(self, model: keras.Model) -> WeightsImage:
         """Returns the file for the present state of `model`; the image before must be written.
@@ -314,13 +311,16 @@ def _named(layout: Layout, walk: Walk) -> Layout:
     return Layout.of(map(named, layout.variables))
 
 
+def _variables(model: keras.Model) -> list[keras.Variable]:
+    optimizer = getattr(model, "optimizer", None)
+    return [*model.variables, *(optimizer.variables if optimizer is not None else ())]
+
+
 @contextmanager
 def scratch(model: keras.Model) -> Iterator[Path]:
     """Yields a private directory with room for a file of `model`, in memory where that has room."""
-    optimizer = getattr(model, "optimizer", None)
-    variables = [*model.variables, *(optimizer.variables if optimizer is not None else ())]
     # LossScaleOptimizer gives its variables to the file twice.
-    needed = 2 * _VALUE_BYTES * sum(math.prod(variable.shape) for variable in variables)
+    needed = 2 * _VALUE_BYTES * sum(math.prod(variable.shape) for variable in _variables(model))
     try:
         roomy = shutil.disk_usage(_MEMORY_FILE_SYSTEM).free > needed
     except OSError:

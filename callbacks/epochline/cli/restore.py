@@ -12,7 +12,7 @@ from epochline.cli.values import checkpoint_value
 from epochline.restore import Choice, ChoiceBy, choose, parse_choice, parse_reference
 from epochline.run import Checkpoint
 from epochline.sentences import size
-from epochline.shards import INDEX_ENDING
+from epochline.shards import INDEX_ENDING, WEIGHTS_ENDING
 from epochline.store import digest_file
 
 HELP = "copy a checkpoint to a file, verified"
@@ -30,7 +30,6 @@ logs/pima@best=val_accuracy. Epochs are those that Keras prints (from 1).
 
 With --json: {path, size_bytes, digest, checkpoint: CHECKPOINT (as in `ls`)}."""
 
-_WEIGHTS: Final = ".weights.h5"
 _MODEL: Final = ".keras"
 
 
@@ -123,7 +122,7 @@ def _destination(item: Checkpoint, to: str) -> Path:
     target = Path(to)
     if target.is_dir() or to.endswith("/"):
         return target / item.file.name
-    endings = (one for one in (_WEIGHTS, INDEX_ENDING) if item.file.name.endswith(one))
+    endings = (one for one in (WEIGHTS_ENDING, INDEX_ENDING) if item.file.name.endswith(one))
     ending = next(endings, item.file.suffix)
     if not target.name.endswith((ending, _MODEL)):
         message = f"{to!r} must end in {ending!r} or {_MODEL!r}: Keras tells formats apart by it."
