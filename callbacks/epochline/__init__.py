@@ -13,9 +13,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from epochline.averaging import average
     from epochline.callbacks.recorder import record
     from epochline.comparison import Diff, diff
     from epochline.errors import (
+        AverageError,
         CheckpointCorruptError,
         CheckpointFormatError,
         CheckpointMismatchError,
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AllOf",
     "AnyOf",
+    "AverageError",
     "Checkpoint",
     "CheckpointCorruptError",
     "CheckpointFormatError",
@@ -76,6 +79,7 @@ __all__ = [
     "Run",
     "RunBusyError",
     "RunNotFoundError",
+    "average",
     "diff",
     "find_runs",
     "open_run",
@@ -83,6 +87,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "averaging": ("average",),
     "callbacks.recorder": ("record",),
     "comparison": ("Diff", "diff"),
     "planning": ("Fate", "PrunePlan", "PruneStep"),

@@ -113,6 +113,7 @@ class CheckpointEntry(Moment):
         former: The file as it was each time before it was made smaller. One that still has such a
             size was not replaced after all.
         parts: Further files of a sharded checkpoint.
+        parents: Ids of the checkpoints that it is the mean of.
         pinned: Whether somebody wants it to stay.
         note: What somebody noted.
         tags: Likewise, in words to sort by.
@@ -145,6 +146,7 @@ class CheckpointEntry(Moment):
     tier: Tier = Tier.FULL
     former: tuple[StoredFile, ...] = ()
     parts: tuple[FilePart, ...] = ()
+    parents: tuple[str, ...] = ()
     pinned: bool = False
     note: str = ""
     tags: tuple[str, ...] = ()

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
-__all__ = ["block_bytes", "decoder", "item_bytes"]
+__all__ = ["block_bytes", "decoder", "encoder", "item_bytes", "to_bfloat16"]
 
 _Array = np.ndarray[Any, Any]
 
@@ -52,6 +52,19 @@ def decoder(dtype: str) -> Callable[[_Array], _Array] | None:
     return _DECODERS.get(dtype)
 
 
+def encoder(dtype: str) -> Callable[[_Array], _Array] | None:
+    """Returns what turns numbers into values of a floating point type; None for other dtypes.
+
+    Args:
+        dtype: As Keras names it.
+
+    Returns:
+        A function from floats of shape (values,) to these values, rounded to nearest, as the bytes
+        in a file are.
+    """
+    return _ENCODERS.get(dtype)
+
+
 def block_bytes(dtype: str) -> int:
     """Returns how many bytes of values of `dtype` to look at at once; decoded, they fit the cache.
 
@@ -75,6 +88,18 @@ def _bfloat16(raw: _Array) -> _Array:
     wide = np.zeros(raw.size, "<u2")
     wide[1::2] = raw.view("<u2")
     return wide.view("<f4")
+
+
+def to_bfloat16(values: _Array) -> _Array:
+    """Returns floats as bfloat16, rounded to nearest with ties to even; uint16 of the same shape.
+
+    bfloat16 is the upper half of IEEE 754 binary32. NumPy has no such type.
+    """
+    bits = values.astype("<f4").view("<u4")
+    rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
+    # Rounding could carry a NaN over into an infinity; one bit of its payload keeps it what it is.
+    quiet = (bits >> 16) | 0x40
+    return np.where(np.isnan(values), quiet, rounded).astype("<u2")
 
 
 def _float8_e5m2(raw: _Array) -> _Array:
@@ -117,6 +142,12 @@ _DECODERS: Final[dict[str, Callable[[_Array], _Array]]] = {
     "uint64": _viewed("<u8", "f8"),
     "complex64": _viewed("<f4"),
     "complex128": _viewed("<f8"),
+}
+_ENCODERS: Final[dict[str, Callable[[_Array], _Array]]] = {
+    "float16": lambda values: values.astype("<f2"),
+    "bfloat16": to_bfloat16,
+    "float32": lambda values: values.astype("<f4"),
+    "float64": lambda values: values.astype("<f8"),
 }
 # How many times larger the decoded values are than their bytes.
 _GROWTH: Final = {

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 __all__ = [
+    "AverageError",
     "CheckpointCorruptError",
     "CheckpointFormatError",
     "CheckpointMismatchError",
@@ -150,6 +151,10 @@ class CheckpointMismatchError(EpochlineError, ValueError):
             + ". The model was left as it was. Build the model as it was when the checkpoint "
             "was saved."
         )
+
+
+class AverageError(EpochlineError, ValueError):
+    """Checkpoints have no mean: they are too few, or of different kinds, or one is damaged."""
 
 
 class ModelFileError(EpochlineError, ValueError):

@@ -325,13 +325,32 @@ class Run:
                 exist.
             CheckpointNotFoundError: If none can be restored, or the run has no monitor to go by.
         """
+        return _own(self.timeline.best(*self._ranking(metric, mode)))
+
+    def ranked(
+        self, metric: str | None = None, mode: Mode | str | None = None
+    ) -> tuple[Checkpoint, ...]:
+        """Returns the restorable checkpoints that have a metric, the best first.
+
+        Args:
+            metric: As for `best`.
+            mode: Likewise.
+
+        Raises:
+            MetricNotFoundError: If no checkpoint has that metric; the message names those that
+                exist.
+            CheckpointNotFoundError: If the run has no monitor to go by.
+        """
+        return tuple(map(_own, self.timeline.ranked(*self._ranking(metric, mode))))
+
+    def _ranking(self, metric: str | None, mode: Mode | str | None) -> tuple[str, Mode | None]:
         wanted = metric or self.monitor
         if wanted is None:
             names = ", ".join(self.metric_names) or "none yet"
             raise CheckpointNotFoundError(
                 "best", f"This run has no monitor: name a metric. Metrics of this run: {names}."
             )
-        return _own(self.timeline.best(wanted, None if mode is None else Mode(mode)))
+        return wanted, None if mode is None else Mode(mode)
 
     def latest(self) -> Checkpoint:
         """Returns the newest restorable checkpoint.

@@ -105,6 +105,8 @@ _SAVED: Final = {
 def why_saved(event: CheckpointSaved) -> str:
     """Returns why a checkpoint was saved."""
     saved = _SAVED.get(event.reason, "Saved on request")
+    if event.parents:
+        saved = f"Made by hand: the mean of {len(event.parents)} checkpoints"
     if event.monitor is None or event.observed is None:
         return f"{saved}."
     observed = f"{event.monitor} {number(event.observed, event.best)}"

@@ -31,13 +31,23 @@ from epochline.store.leftovers import remove_leftovers
 from epochline.store.lock import RunLock
 from epochline.writer import EventWriter
 
-__all__ = ["CONTROL_DIR", "Position", "Session", "lock_path", "new_id"]
+__all__ = ["CONTROL_DIR", "Position", "Session", "lock_path", "new_id", "recorded_path"]
 
 _log = logging.getLogger("epochline")
 
 # Sessions of this process that have not ended, by run directory: a `fit` that was left by an
 # exception says nothing, so that the next one in the same directory has to end it.
 _open: dict[Path, Session] = {}
+
+
+def recorded_path(run_dir: str | os.PathLike[str], path: str | os.PathLike[str]) -> str:
+    """Returns `path` as it is recorded in the run at `run_dir`.
+
+    POSIX, relative to the run directory when it is below that, else absolute.
+    """
+    absolute, root = Path(path).absolute(), Path(run_dir).absolute()
+    below = absolute.is_relative_to(root)
+    return (absolute.relative_to(root) if below else absolute).as_posix()
 
 
 def new_id() -> str:
@@ -117,13 +127,8 @@ class Session:
         atexit.register(self.abandon)
 
     def relative(self, path: str | os.PathLike[str]) -> str:
-        """Returns `path` as it is recorded.
-
-        POSIX, relative to the run directory when it is below that, else absolute.
-        """
-        absolute, root = Path(path).absolute(), self.run_dir.absolute()
-        below = absolute.is_relative_to(root)
-        return (absolute.relative_to(root) if below else absolute).as_posix()
+        """Returns `path` as it is recorded, see `recorded_path`."""
+        return recorded_path(self.run_dir, path)
 
     @property
     def position(self) -> Position:

@@ -299,19 +299,30 @@ class Timeline:
             MetricNotFoundError: If no checkpoint has a value of that metric.
             CheckpointNotFoundError: If none with a number for it can be restored.
         """
+        ranked = self._ranked(metric, mode)
+        if not ranked:
+            raise CheckpointNotFoundError(f"best {metric}", self._restorable())
+        return min(ranked, key=itemgetter(0))[1]
+
+    def ranked(self, metric: str, mode: Mode | None = None) -> tuple[CheckpointEntry, ...]:
+        """Returns the restorable checkpoints by `metric`, the best first, as `best` sees them.
+
+        Raises:
+            MetricNotFoundError: If no checkpoint has a value of that metric.
+        """
+        return tuple(item for _, item in sorted(self._ranked(metric, mode), key=itemgetter(0)))
+
+    def _ranked(self, metric: str, mode: Mode | None) -> list[tuple[float, CheckpointEntry]]:
         if not any(metric in item.metrics for item in self.checkpoints):
             names = dict.fromkeys(name for item in self.checkpoints for name in item.metrics)
             raise MetricNotFoundError(metric, names or self.metric_names)
         wanted = self.mode(metric) if mode is None else mode
-        ranked = [
+        keys = [
             (rank_key(item.metrics.get(metric), wanted), item)
             for item in reversed(self.checkpoints)
             if item.restorable and item.healthy
         ]
-        ranked = [pair for pair in ranked if pair[0] < math.inf]
-        if not ranked:
-            raise CheckpointNotFoundError(f"best {metric}", self._restorable())
-        return min(ranked, key=itemgetter(0))[1]
+        return [pair for pair in keys if pair[0] < math.inf]
 
     def latest(self) -> CheckpointEntry:
         """Returns the newest restorable checkpoint.

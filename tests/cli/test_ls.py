@@ -66,7 +66,7 @@ def test_json_has_the_documented_keys(command: Command, pima: Path) -> None:
     assert list(checkpoint) == [
         "id", "session", "epoch", "printed_epoch", "step", "batch", "wall_time", "status",
         "reason", "why", "path", "size_bytes", "total_bytes", "digest", "weights_kind",
-        "has_optimizer", "save_seconds", "callback", "metrics", "health", "tier", "pinned",
+        "has_optimizer", "save_seconds", "callback", "parents", "metrics", "health", "tier", "pinned",
         "note", "tags", "recoverable",
     ]  # fmt: skip
     assert (checkpoint["epoch"], checkpoint["printed_epoch"]) == (3, 4)

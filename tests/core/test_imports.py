@@ -39,6 +39,7 @@ CORE = PURE | {
 TOP = CORE | {
     "adoption",
     "archive",
+    "averaging",
     "changes",
     "cli",
     "comparison",
@@ -65,7 +66,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "planning": (PURE | {"inventory", "retention"}, set()),
     "checkpoints": (PURE, set()),
     "timeline": (PURE | {"checkpoints"}, set()),
-    "store": (PURE | {"retention"}, {"h5py", "numpy", "typing_extensions", "xxhash"}),
+    "store": (PURE | {"dtypes", "retention"}, {"h5py", "numpy", "typing_extensions", "xxhash"}),
     "records": (set(), {"google_crc32c"}),
     "dtypes": (set(), {"numpy"}),
     "layout": (
@@ -77,6 +78,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "changes": ({"sentences"}, set()),
     "contrast": ({"dtypes", "errors", "layout", "statistics", "store"}, {"numpy", "xxhash"}),
     "comparison": (CORE | {"changes", "contrast", "run"}, set()),
+    "averaging": (CORE | {"contrast", "run"}, {"numpy"}),
     "template": ({"errors", "layout"}, {"h5py"}),
     "archive": (CORE | {"contrast"}, {"typing_extensions"}),
     "writer": ({"codec", "events", "records"}, {"tensorboard"}),

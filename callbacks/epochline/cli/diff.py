@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-
 from epochline.changes import Diff, LayerChange, VariableChange, cosine, percent
 from epochline.cli.command import add_json, checkpoint_at
-from epochline.cli.output import console, emit, emit_json, styled, table
+from epochline.cli.output import emit, emit_json, styled, table
+from epochline.cli.progress import bytes_bar
 from epochline.comparison import diff
 from epochline.run import Checkpoint
 from epochline.sentences import number
@@ -72,16 +70,7 @@ def _named(text: str, logdir: str) -> Checkpoint | Path:
 
 
 def _compared(a: Checkpoint | Path, b: Checkpoint | Path) -> Diff:
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TimeRemainingColumn(),
-        console=console(sys.stderr),
-        disable=not sys.stderr.isatty(),
-        transient=True,
-    )
-    with bar:
+    with bytes_bar() as bar:
         task = bar.add_task("comparing", total=None)
         return diff(
             a, b, progress=lambda done, total: bar.update(task, completed=done, total=total)

@@ -37,8 +37,8 @@ logs of CSVLogger and TensorBoard in the folder or beside it.
 With --json: {"runs": [{run, path, state, last_wall_time, epochs, sessions, monitor, mode, metrics,
 best, checkpoints: [CHECKPOINT]}]}; `best` is an id or null. CHECKPOINT is {id, session, epoch,
 printed_epoch, step, batch, wall_time, status, reason, why, path, size_bytes, total_bytes, digest,
-weights_kind, has_optimizer, save_seconds, callback, metrics, health, tier, pinned, note, tags,
-recoverable}; `total_bytes` counts all files of a sharded checkpoint. Of a folder that nobody
+weights_kind, has_optimizer, save_seconds, callback, parents, metrics, health, tier, pinned, note,
+tags, recoverable}; `total_bytes` counts all files of a sharded checkpoint. Of a folder that nobody
 recorded {"runs": [], "folder": {path, files: [{path, epoch, printed_epoch, wall_time, size_bytes,
 has_optimizer, metrics, confidence, basis}]}}; epochs that are not known are null."""
 

@@ -25,6 +25,7 @@ NAMES: Final = (
     "verify",
     "diff",
     "restore",
+    "average",
     "pin",
     "prune",
     "resume-proof",

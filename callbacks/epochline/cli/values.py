@@ -61,6 +61,7 @@ def checkpoint_value(item: Checkpoint) -> dict[str, Any]:
         "has_optimizer": item.has_optimizer,
         "save_seconds": item.save_seconds,
         "callback": item.callback,
+        "parents": list(item.parents),
         "metrics": dict(item.metrics),
         "health": item.health,
         "tier": item.tier,

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import Any
 
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-
 from epochline.cli.command import add_json, add_logdir, open_runs
-from epochline.cli.output import console, emit, emit_json, styled, table
+from epochline.cli.output import emit, emit_json, styled, table
+from epochline.cli.progress import bytes_bar
 from epochline.run import Checkpoint
 from epochline.sentences import size
 from epochline.store import VerifyResult
@@ -79,17 +77,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _verify(items: list[Checkpoint]) -> list[VerifyResult]:
-    progress = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TimeRemainingColumn(),
-        console=console(sys.stderr),
-        disable=not sys.stderr.isatty(),
-        transient=True,
-    )
     results = []
-    with progress:
+    with bytes_bar() as progress:
         task = progress.add_task("verifying", total=sum(item.total_bytes for item in items))
         for item in items:
             results.append(item.verify())

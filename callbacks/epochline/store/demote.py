@@ -14,7 +14,7 @@ from __future__ import annotations
 import io
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from epochline.errors import (
     CheckpointCorruptError,
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import h5py
-    import numpy as np
 
 __all__ = ["Demoted", "demoted_image"]
 
@@ -105,13 +104,15 @@ def _copy(source: h5py.File, target: h5py.File, *, as_bfloat16: bool) -> None:
 def _round(item: h5py.Group | h5py.Dataset, parent: h5py.Group, name: str) -> None:
     import h5py
 
+    from epochline.dtypes import to_bfloat16
+
     if isinstance(item, h5py.Group):
         group = parent.create_group(name)
         _copy_attributes(item, group)
         for inner in item:
             _round(item[inner], group, inner)
     elif item.dtype.kind == "f" and item.dtype.itemsize > _BFLOAT16_BYTES and item.ndim:
-        rounded = parent.create_dataset(name, data=_bfloat16(item[()]))
+        rounded = parent.create_dataset(name, data=to_bfloat16(item[()]).view("V2"))
         _copy_attributes(item, rounded)
         rounded.attrs["dtype"] = "bfloat16"  # how Keras tells it from other opaque values
     else:
@@ -121,18 +122,3 @@ def _round(item: h5py.Group | h5py.Dataset, parent: h5py.Group, name: str) -> No
 def _copy_attributes(source: h5py.HLObject, target: h5py.HLObject) -> None:
     for name, value in source.attrs.items():
         target.attrs[name] = value
-
-
-def _bfloat16(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Return float values as bfloat16, rounded to nearest with ties to even, as opaque bytes.
-
-    bfloat16 is the upper half of IEEE 754 binary32. NumPy has no such type.
-    """
-    import numpy as np
-
-    bits = values.astype("<f4").view("<u4")
-    rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
-    # Rounding could carry a NaN over into an infinity; one bit of its payload keeps it what it is.
-    quiet = (bits >> 16) | 0x40
-    halves = np.where(np.isnan(values), quiet, rounded).astype("<u2")
-    return halves.view("V2")
