@@ -184,6 +184,11 @@ class CheckpointEntry(Moment):
         return (self.size_bytes or 0) + sum(part.size_bytes for part in self.parts)
 
     @property
+    def shared_bytes(self) -> Mapping[str, int]:
+        """Digest to bytes of those of its files that are one with files of other checkpoints."""
+        return {part.digest: part.size_bytes for part in self.parts if part.shared}
+
+    @property
     def stored(self) -> tuple[FilePart, ...]:
         """All its files as they were recorded, first the one that it is known by."""
         main = FilePart(path=self.path, size_bytes=self.size_bytes or 0, digest=self.digest or "")

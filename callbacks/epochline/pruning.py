@@ -192,12 +192,13 @@ class Pruner:
         self._trash = trash_of(run_dir) if trash else None
         self._described: set[str] = set()
 
-    def delete(self, item: Stored, policy: str) -> Deletion:
+    def delete(self, item: Stored, policy: str, *, frees_bytes: int | None = None) -> Deletion:
         """Deletes a checkpoint.
 
         Args:
             item: Which one.
             policy: The policy that lets it go, in words.
+            frees_bytes: What that frees; all of it when None.
 
         Raises:
             OSError: A file could not be read or removed.
@@ -215,7 +216,7 @@ class Pruner:
             CheckpointPruned(
                 id=item.id,
                 policy=policy,
-                freed_bytes=item.total_bytes,
+                freed_bytes=item.total_bytes if frees_bytes is None else frees_bytes,
                 trash=_relative(trash, self._run_dir) if trash else "",
                 operation=self._operation,
             )
@@ -336,7 +337,8 @@ def carry_out(
         item = items[step.id]
         try:
             if step.fate is Fate.DELETE:
-                yield Outcome(step=step, deletion=pruner.delete(item, policy))
+                done = pruner.delete(item, policy, frees_bytes=step.frees_bytes)
+                yield Outcome(step=step, deletion=done)
             else:
                 yield Outcome(step=step, demoted=pruner.demote(item, step.tier, policy))
         except (OSError, CheckpointFormatError) as error:

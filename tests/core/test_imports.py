@@ -14,7 +14,7 @@ from tests.core.recorded import record_run
 
 PACKAGE = Path(epochline.__file__).parent
 STANDARD = sys.stdlib_module_names
-PURE = {"errors", "events", "monitor", "sentences", "shards"}
+PURE = {"errors", "events", "monitor", "sentences", "shards", "tiers"}
 CORE = PURE | {
     "actions",
     "checkpoints",
@@ -59,6 +59,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "shards": (set(), set()),
     "sentences": ({"events"}, set()),
     "matching": (set(), set()),
+    "tiers": ({"events", "shards"}, set()),
     "logs": ({"matching", "reader"}, set()),
     "inventory": (PURE, set()),
     "retention": (PURE | {"inventory"}, set()),

@@ -120,6 +120,11 @@ class Kept:
         """Bytes of all its files."""
         return self.size_bytes + sum(part.size_bytes for part in self.parts)
 
+    @property
+    def shared_bytes(self) -> Mapping[str, int]:
+        """Digest to bytes of those of its files that are one with files of other checkpoints."""
+        return {part.digest: part.size_bytes for part in self.parts if part.shared}
+
 
 class Catalog:
     """The checkpoints of one run whose files are there, by path.
