@@ -80,7 +80,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "comparison": (CORE | {"changes", "contrast", "run"}, set()),
     "template": ({"errors", "layout"}, {"h5py"}),
     "archive": (CORE | {"contrast"}, {"typing_extensions"}),
-    "writer": ({"codec", "events", "records"}, {"tensorboard"}),
+    "writer": ({"codec", "events", "records", "store"}, {"tensorboard"}),
     "reader": (
         {"codec", "errors", "events", "records", "store", "writer"},
         {"google", "tensorboard"},
