@@ -23,7 +23,13 @@ from typing import Final, Self
 from epochline.events import ACTIONS, Event, Record
 from epochline.reader import actions_path
 from epochline.records import frame, read_frames
-from epochline.store.files import UPDATE_FLAGS, explained, make_directories, sync_directory
+from epochline.store.files import (
+    UPDATE_FLAGS,
+    explained,
+    make_directories,
+    sync_directory,
+    write_all,
+)
 from epochline.store.flock import Flock, unlock
 from epochline.store.turn import wait_for_flock
 from epochline.writer import wrap
@@ -146,10 +152,8 @@ class ActionLog:
             os.ftruncate(descriptor, self._end)
 
     def _write(self, descriptor: int, data: bytes) -> None:
-        rest = memoryview(data)
         try:
-            while rest:
-                rest = rest[os.write(descriptor, rest) :]
+            write_all(descriptor, data)
         except BaseException:  # Ctrl-C between two parts would tear the record, too
             os.ftruncate(descriptor, self._end)
             raise

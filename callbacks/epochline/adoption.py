@@ -58,6 +58,7 @@ class ForeignFile:
         total_bytes: Its size.
         has_optimizer: Whether it holds the state of an optimizer.
         metrics: Those of its epoch, as logs beside it or its name tell them.
+        shared_bytes: Nothing: links are left out.
         health: Nothing is known.
         tier: Likewise: it is as it was written.
         pinned: False.
@@ -73,6 +74,7 @@ class ForeignFile:
     confidence: Confidence = Confidence.UNKNOWN
     basis: str = ""
     metrics: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    shared_bytes: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     health: Health | None = None
     tier: Tier = Tier.FULL
     pinned: bool = False

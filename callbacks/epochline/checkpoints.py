@@ -121,6 +121,7 @@ class CheckpointEntry(Moment):
         recoverable: Whether the file is seen to be in the trash still.
         recovered: Whether it was taken out of the trash; no training prunes it again.
         operation: Id of the prune by hand that it was part of.
+        replaced_by: Id of the checkpoint that was to take its name.
         measured: Statistics of its variables as its file holds them, None when there are none.
         described: The layout that these belong to.
         origin: What was recorded when it was saved, or could not be.
@@ -154,6 +155,7 @@ class CheckpointEntry(Moment):
     recoverable: bool = False
     recovered: bool = False
     operation: str = ""
+    replaced_by: str = ""
     measured: CheckpointMeasured | None = field(default=None, repr=False)
     described: VariablesDescribed | None = field(default=None, repr=False)
     origin: CheckpointSaved | CheckpointFailed | None = field(default=None, repr=False)
@@ -184,6 +186,11 @@ class CheckpointEntry(Moment):
     def total_bytes(self) -> int:
         """Bytes of all its files."""
         return (self.size_bytes or 0) + sum(part.size_bytes for part in self.parts)
+
+    @property
+    def shared_bytes(self) -> Mapping[str, int]:
+        """Digest to bytes of those of its files that are one with files of other checkpoints."""
+        return {part.digest: part.size_bytes for part in self.parts if part.shared}
 
     @property
     def stored(self) -> tuple[FilePart, ...]:
@@ -373,8 +380,12 @@ def _after(item: _Values, event: _Fate) -> _Values:
             "status": Status.FAILED if item["status"] is Status.FAILED else Status.PRUNED,
             "trash": event.trash,
             "operation": event.operation,
+            "replaced_by": event.replaced_by,
             "fate": sentences.why_pruned(event),
         }
+    if isinstance(event, CheckpointRecovered) and item.get("replaced_by"):
+        fate = "It was to be replaced, but the training was killed before that."
+        return {"status": Status.SAVED, "replaced_by": "", "fate": fate}
     if isinstance(event, CheckpointRecovered):
         return {
             "status": Status.SAVED,

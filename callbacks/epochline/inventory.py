@@ -55,6 +55,11 @@ class Retainable(Protocol):
         ...
 
     @property
+    def shared_bytes(self) -> Mapping[str, int]:
+        """Digest to bytes, for those of its files that others have in common with it."""
+        ...
+
+    @property
     def health(self) -> Health | None:
         """What a look at its weights showed; None when nobody looked."""
         ...

@@ -16,6 +16,7 @@ carried out, planning again finds nothing more to do.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -26,6 +27,7 @@ from epochline.inventory import TIERS, Inventory, ModeOf, Retainable
 from epochline.monitor import infer_mode
 from epochline.retention import AllOf, AnyOf, KeepBest, Retention, RetentionPolicy
 from epochline.sentences import size
+from epochline.tiers import ONLY, can_shrink, shrinks
 
 __all__ = ["EVIDENCE", "Fate", "PrunePlan", "PruneStep", "SizeAfter", "plan_prune"]
 
@@ -34,8 +36,6 @@ EVIDENCE: Final = 2
 
 SizeAfter = Callable[[Retainable, Tier], int]
 """Checkpoint and tier to the bytes that it will take there."""
-
-_WEIGHTS: Final = ".weights.h5"
 
 
 class Fate(StrEnum):
@@ -55,7 +55,7 @@ class PruneStep:
         fate: What happens.
         why: The reason, in words.
         tier: How much its file holds then, unless it is deleted.
-        size_bytes: Bytes of its files now.
+        size_bytes: Bytes of its files now, also of those that others have in common with it.
         frees_bytes: Bytes that it frees.
     """
 
@@ -73,11 +73,14 @@ class PrunePlan:
 
     Attributes:
         policy: The policy, in words.
+        size_bytes: Bytes that all of them take now. A file that several have in common counts once,
+            and is freed by the last of those that go.
         steps: One for each checkpoint.
         max_bytes: The budget, None without one.
     """
 
     policy: str
+    size_bytes: int
     steps: tuple[PruneStep, ...]
     max_bytes: int | None = None
 
@@ -93,7 +96,7 @@ class PrunePlan:
     @property
     def left_bytes(self) -> int:
         """Bytes that are taken afterwards."""
-        return sum(step.size_bytes - step.frees_bytes for step in self.steps)
+        return self.size_bytes - self.frees_bytes
 
     @property
     def within_budget(self) -> bool:
@@ -128,9 +131,11 @@ def plan_prune(  # noqa: PLR0913 – all but two are keywords
     judged = _Judged(retention, ours, ever, mode_of, spared or {})
     judged.demote(size_after or _as_now)
     judged.clamp()
+    shares = _Shares(everything)
     return PrunePlan(
         policy=str(retention),
-        steps=tuple(judged.step(item) for item in everything),
+        size_bytes=shares.size_bytes + sum(i.total_bytes - _shared(i) for i in everything),
+        steps=tuple(judged.step(item, shares) for item in everything),
         max_bytes=retention.max_bytes,
     )
 
@@ -148,6 +153,25 @@ def _healthy(item: Retainable) -> bool:
 
 def _as_now(item: Retainable, _tier: Tier) -> int:
     return item.total_bytes
+
+
+def _shared(item: Retainable) -> int:
+    return sum(item.shared_bytes.values())
+
+
+class _Shares:
+    """Files that several checkpoints have in common: they are there as long as one needs them."""
+
+    def __init__(self, items: Sequence[Retainable]) -> None:
+        self._holders = Counter(digest for item in items for digest in item.shared_bytes)
+        self.size_bytes = sum(
+            {d: n for item in items for d, n in item.shared_bytes.items()}.values()
+        )
+
+    def freed_by(self, item: Retainable) -> int:
+        """Lets a checkpoint go, and returns the bytes that nobody needs any more."""
+        self._holders.subtract(item.shared_bytes.keys())
+        return sum(n for digest, n in item.shared_bytes.items() if not self._holders[digest])
 
 
 class _Judged:
@@ -175,6 +199,7 @@ class _Judged:
         self._wanted = _reasons(retention.policy, self._inventory)
         self._size = {item.id: item.total_bytes for item in ours}
         self._demoted: dict[str, tuple[Tier, str]] = {}
+        self._refused: set[str] = set()
         self._over: set[str] = set()
 
     def demote(self, size_after: SizeAfter) -> None:
@@ -184,12 +209,15 @@ class _Judged:
             for item in self._ours:
                 now = self._demoted.get(item.id, (item.tier, ""))[0]
                 if (
-                    item.id in self._wanted
-                    and item.id not in self._floor
-                    and item.id not in whole
-                    and TIERS.index(demotion.tier) > TIERS.index(now)
-                    and _possible(item, demotion.tier)
+                    item.id not in self._wanted
+                    or item.id in self._floor
+                    or item.id in whole
+                    or TIERS.index(demotion.tier) <= TIERS.index(now)
                 ):
+                    continue
+                if not can_shrink(item.path):
+                    self._refused.add(item.id)
+                elif shrinks(item.path, demotion.tier, has_optimizer=item.has_optimizer):
                     self._demoted[item.id] = (demotion.tier, str(demotion))
                     self._size[item.id] = size_after(item, demotion.tier)
 
@@ -199,19 +227,25 @@ class _Judged:
         if budget is None:
             return
         ranks = _ranks(self._retention.policy, self._inventory)
-        stays = [item.id for item in self._ours if self._reasons(item.id)]
-        left = sum(self._size[name] for name in stays)
+        stays = [item for item in self._ours if self._reasons(item.id)]
+        shares = _Shares(stays)
+        left = shares.size_bytes + sum(self._size[item.id] - _shared(item) for item in stays)
         # Equals stay in the order of time.
-        stays.sort(key=lambda name: (name in self._wanted, name in ranks, -ranks.get(name, 0)))
-        for name in stays:
+        stays.sort(key=lambda i: (i.id in self._wanted, i.id in ranks, -ranks.get(i.id, 0)))
+        for item in stays:
             if left <= budget:
                 return
-            if name not in self._floor:
-                self._over.add(name)
-                left -= self._size[name]
+            if item.id not in self._floor:
+                self._over.add(item.id)
+                left -= self._size[item.id] - _shared(item) + shares.freed_by(item)
 
-    def step(self, item: Retainable) -> PruneStep:
-        """Returns what happens to a checkpoint."""
+    def step(self, item: Retainable, shares: _Shares) -> PruneStep:
+        """Returns what happens to a checkpoint.
+
+        Args:
+            item: Which one.
+            shares: What the others that are left up to here hold in common with it.
+        """
         total = item.total_bytes
         step = PruneStep(id=item.id, fate=Fate.KEEP, why="", tier=item.tier, size_bytes=total)
         if not item.owned:
@@ -220,16 +254,19 @@ class _Judged:
         if not reasons:
             health = "" if _healthy(item) else f"unhealthy ({_words(item.health)}); "
             why = f"{health}not kept by {self._retention.policy}"
-            return replace(step, fate=Fate.DELETE, why=why, frees_bytes=total)
+            frees = total - _shared(item) + shares.freed_by(item)
+            return replace(step, fate=Fate.DELETE, why=why, frees_bytes=frees)
         if item.id in self._over:
             why = f"over the budget of {size(self._retention.max_bytes)}, else kept: {reasons}"
-            return replace(step, fate=Fate.DELETE, why=why, frees_bytes=total)
+            frees = total - _shared(item) + shares.freed_by(item)
+            return replace(step, fate=Fate.DELETE, why=why, frees_bytes=frees)
         if item.id in self._demoted:
             tier, words = self._demoted[item.id]
             frees = max(0, total - self._size[item.id])
             why = f"{reasons}; {words}"
             return replace(step, fate=Fate.DEMOTE, why=why, tier=tier, frees_bytes=frees)
-        return replace(step, why=reasons)
+        refused = f"; as it is: {ONLY}" if item.id in self._refused else ""
+        return replace(step, why=reasons + refused)
 
     def _reasons(self, name: str) -> list[str]:
         evidence = ["unhealthy, kept to be looked at"] if name in self._evidence else []
@@ -256,11 +293,6 @@ def _reasons(policy: RetentionPolicy, inventory: Inventory) -> dict[str, list[st
         for name in part.keep(inventory) & here:
             reasons.setdefault(name, []).append(str(part))
     return reasons
-
-
-def _possible(item: Retainable, tier: Tier) -> bool:
-    """Whether a checkpoint can be demoted: a file of weights, with something to leave out."""
-    return item.path.endswith(_WEIGHTS) and (item.has_optimizer or tier is Tier.BFLOAT16)
 
 
 def _ranks(policy: RetentionPolicy, inventory: Inventory) -> dict[str, int]:

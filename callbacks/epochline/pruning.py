@@ -17,7 +17,7 @@ Invariant: only files that are still what was recorded are moved, replaced or de
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -53,6 +53,7 @@ __all__ = [
     "Stored",
     "carry_out",
     "prune_turn",
+    "put_back",
     "settle",
     "stages",
     "trash_of",
@@ -174,6 +175,9 @@ class Pruner:
         sync: Makes what was recorded survive a power loss.
         operation: Id of what this is a part of, when somebody does it by hand.
         trash: Whether deleted files go into the trash.
+
+    Attributes:
+        run_dir: The run directory.
     """
 
     def __init__(
@@ -185,42 +189,53 @@ class Pruner:
         operation: str = "",
         trash: bool = True,
     ) -> None:
-        self._run_dir = Path(run_dir)
+        self.run_dir = Path(run_dir)
         self._record = record
         self._sync = sync
         self._operation = operation
         self._trash = trash_of(run_dir) if trash else None
         self._described: set[str] = set()
 
-    def delete(self, item: Stored, policy: str) -> Deletion:
+    def delete(self, item: Stored, policy: str, *, frees_bytes: int | None = None) -> Deletion:
         """Deletes a checkpoint.
 
         Args:
             item: Which one.
             policy: The policy that lets it go, in words.
+            frees_bytes: What that frees; all of it when None.
 
         Raises:
             OSError: A file could not be read or removed.
         """
-        store = CheckpointStore(self._run_dir)
+        store = CheckpointStore(self.run_dir)
         aside = self._aside(item.id, item.path)
-        done = store.delete(
-            item.path, size_bytes=item.size_bytes or 0, digest=item.digest, aside=aside
-        )
-        if done not in (Deletion.DELETED, Deletion.TRASHED):
-            return done
+        try:
+            done = store.delete(
+                item.path, size_bytes=item.size_bytes or 0, digest=item.digest, aside=aside
+            )
+        except OSError:
+            if _is_gone(self.run_dir / item.path):  # only its directory could not be synced
+                trash = aside if aside is not None and not _is_gone(aside) else None
+                self._pruned(item, policy, trash, frees_bytes)
+            raise
+        if done in (Deletion.DELETED, Deletion.TRASHED):
+            trash = aside if done is Deletion.TRASHED else None
+            self._pruned(item, policy, trash, frees_bytes)
+        return done
+
+    def _pruned(
+        self, item: Stored, policy: str, trash: Path | None, frees_bytes: int | None
+    ) -> None:
         self._delete_parts(item)
-        trash = aside if done is Deletion.TRASHED else None
         self._record(
             CheckpointPruned(
                 id=item.id,
                 policy=policy,
-                freed_bytes=item.total_bytes,
-                trash=_relative(trash, self._run_dir) if trash else "",
+                freed_bytes=item.total_bytes if frees_bytes is None else frees_bytes,
+                trash=_relative(trash, self.run_dir) if trash is not None else "",
                 operation=self._operation,
             )
         )
-        return done
 
     def demote(self, item: Stored, tier: Tier, policy: str) -> CheckpointDemoted | None:
         """Makes the file of a checkpoint smaller.
@@ -237,7 +252,7 @@ class Pruner:
             CheckpointFormatError: Its file is none that can be demoted.
             OSError: The file could not be read or replaced; it is what it was.
         """
-        path, size, digest = self._run_dir / item.path, item.size_bytes or 0, item.digest or ""
+        path, size, digest = self.run_dir / item.path, item.size_bytes or 0, item.digest or ""
         try:
             demoted = demoted_image(path, tier, size_bytes=size, digest=digest)
         except (CheckpointMissingError, CheckpointCorruptError):
@@ -272,12 +287,12 @@ class Pruner:
             FileExistsError: Another file is at its old place.
             OSError: A file could not be read or moved.
         """
-        trash = trash_of(self._run_dir)
+        trash = trash_of(self.run_dir)
         main = FilePart(path=item.path, size_bytes=item.size_bytes or 0, digest=item.digest or "")
         for file in (*item.parts, main):
             trash.put_back(
                 item.id,
-                self._run_dir / file.path,
+                self.run_dir / file.path,
                 size_bytes=file.size_bytes,
                 digest=file.digest,
             )
@@ -285,10 +300,14 @@ class Pruner:
         self._sync()
         trash.remove(item.id)
 
+    def relist(self, item: Stored) -> None:
+        """Records that a checkpoint is there that was recorded as gone."""
+        self._record(CheckpointRecovered(id=item.id))
+
     def finish(self, item: Stored, policy: str) -> None:
         """Finishes deleting a checkpoint whose main file is in the trash already."""
         self._delete_parts(item)
-        trash = _relative(trash_of(self._run_dir).place(item.id, Path(item.path)), self._run_dir)
+        trash = _relative(trash_of(self.run_dir).place(item.id, Path(item.path)), self.run_dir)
         self._record(
             CheckpointPruned(id=item.id, policy=policy, freed_bytes=item.total_bytes, trash=trash)
         )
@@ -311,7 +330,7 @@ class Pruner:
         return self._trash.place(checkpoint_id, Path(path)) if self._trash else None
 
     def _delete_parts(self, item: Stored) -> None:
-        store = CheckpointStore(self._run_dir)
+        store = CheckpointStore(self.run_dir)
         for part in item.parts:
             store.delete(
                 part.path,
@@ -336,17 +355,57 @@ def carry_out(
         item = items[step.id]
         try:
             if step.fate is Fate.DELETE:
-                yield Outcome(step=step, deletion=pruner.delete(item, policy))
+                done = pruner.delete(item, policy, frees_bytes=step.frees_bytes)
+                yield Outcome(step=step, deletion=done)
             else:
                 yield Outcome(step=step, demoted=pruner.demote(item, step.tier, policy))
         except (OSError, CheckpointFormatError) as error:
             verb = "deleted" if step.fate is Fate.DELETE else "made smaller"
             why = getattr(error, "strerror", None) or error
+            kept = "It is kept; delete it by hand if the disk fills."
+            gone = "It is gone, but a power loss may bring it back."
             problem = Problem(
                 message=f"{item.path} could not be {verb}: {why}.".replace("..", "."),
-                hint="It is kept; delete it by hand if the disk fills.",
+                hint=gone if _is_gone(pruner.run_dir / item.path) else kept,
             )
             yield Outcome(step=step, problem=problem)
+
+
+def put_back(
+    run_dir: str | os.PathLike[str], checkpoints: Collection[CheckpointEntry], pruner: Pruner
+) -> tuple[list[CheckpointEntry], list[CheckpointEntry]]:
+    """Lists those again whose name a save was about to take when it was killed.
+
+    That is recorded before the name changes hands, so that no list shows an old checkpoint with new
+    weights. Where the name did not change hands, the old one is still what it was.
+
+    To be called before a training saves anything: in another process such a save may be on its way.
+
+    Args:
+        run_dir: The run directory.
+        checkpoints: All of the run, checked against their files.
+        pruner: Records it.
+
+    Returns:
+        Those that are listed again; and those whose files hold something else now: the new weights,
+        most likely, of which no record was written any more.
+
+    Raises:
+        OSError: A file could not be read.
+    """
+    known = {item.id for item in checkpoints}
+    listed = {item.path for item in checkpoints if item.restorable}
+    back, lost = [], []
+    for item in checkpoints:
+        path = Path(run_dir, item.path)
+        if item.replaced_by in known | {""} or item.path in listed or not path.exists():
+            continue
+        if _same(item, path):
+            pruner.relist(item)
+            back.append(item)
+        else:
+            lost.append(item)
+    return back, lost
 
 
 def settle(
@@ -398,6 +457,17 @@ def _named(layout: Layout, before: Layout) -> Layout:
 
 def _same(item: CheckpointEntry, path: Path) -> bool:
     return bool(verify(path, size_bytes=item.size_bytes or 0, digest=item.digest or ""))
+
+
+def _is_gone(path: Path) -> bool:
+    """Returns whether a file is certainly not there: it may also be out of reach."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _relative(path: Path, run_dir: Path) -> str:

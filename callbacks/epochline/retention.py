@@ -77,7 +77,9 @@ class _Composable:
             tier: `"without_optimizer"` takes the optimizer's state out of the file: the weights
                 stay exactly what they were, and a training can no longer be continued from it as if
                 nothing had happened. `"bfloat16"` also rounds the weights to two bytes each, which
-                is lossy (about three digits stay) and meant for archives.
+                is lossy (about three digits stay) and meant for archives. Only single
+                `.weights.h5` files are made smaller; `.keras` archives and sharded checkpoints stay
+                whole, and the plan says so.
             after: Policy for those that stay whole; the others are made smaller.
 
         Example:
@@ -91,7 +93,9 @@ class _Composable:
         """Returns this policy with a budget.
 
         Args:
-            max_bytes: What all checkpoints together may take, as a number or as in "20 GB".
+            max_bytes: What all checkpoints together may take, as a number or as in "20 GB". Shards
+                that are one file under several names count once. Clones (reflinks) count in full:
+                which blocks they share only the file system knows.
 
         Example:
             >>> str((KeepLast(2) | KeepBest("val_loss", 3)).within("20 GB"))

@@ -42,6 +42,7 @@ from epochline.retention import RetentionPolicy
 from epochline.session import new_id
 from epochline.store import Deletion, remove_leftovers
 from epochline.store.flock import Flock
+from epochline.tiers import size_at
 from epochline.timeline import Timeline
 
 __all__ = ["PruneResult", "annotate", "plan_run", "prune_run", "undo_prune"]
@@ -50,9 +51,6 @@ _WAIT_SECONDS: Final = 10.0
 _LONGEST_NOTE: Final = 4000
 _LONGEST_TAG: Final = 60
 _MOST_TAGS: Final = 30
-_OPTIMIZER: Final = "optimizer/"
-_WIDE_FLOATS: Final = {"float32": 4, "float64": 8}
-_BFLOAT16_BYTES: Final = 2
 
 
 class Readable(Protocol):
@@ -106,7 +104,7 @@ class PruneResult:
     @property
     def freed_bytes(self) -> int:
         """Bytes that it frees, once the trash is emptied."""
-        gone = sum(i.step.size_bytes for i in self.outcomes if i.step.id in set(self.deleted))
+        gone = sum(i.step.frees_bytes for i in self.outcomes if i.step.id in set(self.deleted))
         return gone + sum(i.demoted.freed_bytes for i in self.outcomes if i.demoted is not None)
 
     @property
@@ -308,13 +306,9 @@ def _size_after(run_dir: Path) -> SizeAfter:
             layout = read_layout(run_dir / item.path)
         except (CheckpointFormatError, OSError):
             return item.total_bytes
-        left = item.total_bytes
-        for variable in layout.variables:
-            if variable.dataset.startswith(_OPTIMIZER):
-                left -= variable.size_bytes
-            elif tier is Tier.BFLOAT16 and variable.shape and variable.dtype in _WIDE_FLOATS:
-                width = _WIDE_FLOATS[variable.dtype]
-                left -= variable.size_bytes // width * (width - _BFLOAT16_BYTES)
-        return left
+        return item.total_bytes - sum(
+            one.size_bytes - size_at(tier, one.dataset, one.dtype, one.shape, one.size_bytes)
+            for one in layout.variables
+        )
 
     return size_after

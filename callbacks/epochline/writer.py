@@ -11,7 +11,6 @@ order.
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import socket
@@ -32,6 +31,7 @@ from tensorboard.compat.proto.types_pb2 import DT_FLOAT, DT_STRING
 from epochline.codec import encode_record
 from epochline.events import Record
 from epochline.records import frame
+from epochline.store.files import write_all
 
 __all__ = ["PLUGIN_NAME", "TAG_PREFIX", "EventWriter", "wrap"]
 
@@ -209,7 +209,7 @@ class EventWriter:
     def _write(self, fd: int, data: bytes) -> None:
         size = os.fstat(fd).st_size
         try:
-            _write_all(fd, data)
+            write_all(fd, data)
         except BaseException:  # Ctrl-C between two parts would tear a record, too
             try:
                 os.ftruncate(fd, size)
@@ -217,15 +217,6 @@ class EventWriter:
                 # The tail is torn for good: what comes next goes into a new file.
                 self._close_file()
             raise
-
-
-def _write_all(fd: int, data: bytes) -> None:
-    rest = memoryview(data)
-    while rest:
-        written = os.write(fd, rest)
-        if written == 0:
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
-        rest = rest[written:]
 
 
 def _next_name(directory: Path) -> str:

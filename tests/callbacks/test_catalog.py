@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -9,14 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import pytest
 
 from epochline import KeepAll, KeepLast, Run, open_run
-from epochline.callbacks import Timeline
+from epochline.callbacks import ModelCheckpoint, Timeline
 from epochline.checkpoints import Status
 from epochline.errors import RunNotFoundError
-from epochline.events import CheckpointPruned, Tier
+from epochline.events import CheckpointPruned, EndReason, Tier
 from epochline.pruning import prune_turn, trash_of
 from epochline.reader import read_records
+from epochline.session import Session
+from epochline.store.trash import Trash
 from tests.callbacks.training import new_model, train
 
 
@@ -206,3 +211,74 @@ def test_unhealthy_weights_do_not_push_out_good_ones(run_dir: Path) -> None:
     run = open_run(run_dir)
     assert _epochs(run) == [1, 2, 4]
     assert [item.healthy for item in run.checkpoints if item.restorable] == [True, False, False]
+
+
+def _killed_while_replacing(run_dir: Path, data: bytes | None) -> str:
+    """Leaves what a kill leaves that comes while `last.weights.h5` gets new weights.
+
+    Args:
+        run_dir: The run directory.
+        data: What the file holds then; None when the name did not change hands yet.
+
+    Returns:
+        The id of the checkpoint that was to be replaced.
+    """
+    saver = ModelCheckpoint(
+        run_dir / "last.weights.h5", monitor="loss", save_weights_only=True, log_dir=run_dir
+    )
+    train(new_model(), saver, epochs=1)
+    (old,) = open_run(run_dir).checkpoints
+    session = Session(run_dir)
+    session.start()
+    session.record(CheckpointPruned(id=old.id, replaced_by="f" * 16))
+    session.end(EndReason.INTERRUPTED)
+    if data is not None:
+        old.file.write_bytes(data)
+    assert not any(item.restorable for item in open_run(run_dir).checkpoints)
+    return old.id
+
+
+def test_a_checkpoint_that_was_not_replaced_after_all_is_listed_again(run_dir: Path) -> None:
+    """By the next training; the one after that replaces it as it would have been."""
+    old = _killed_while_replacing(run_dir, None)
+    train(new_model(), Timeline(run_dir, save=None), epochs=1)
+    item = open_run(run_dir).checkpoint(old)
+    assert item.verify()
+    assert item.why.endswith("It was to be replaced, but the training was killed before that.")
+    assert not item.recovered
+
+    saver = ModelCheckpoint(
+        run_dir / "last.weights.h5", monitor="loss", save_weights_only=True, log_dir=run_dir
+    )
+    train(new_model(seed=3), saver, epochs=1)
+    run = open_run(run_dir)
+    assert [item.status for item in run.checkpoints] == [Status.PRUNED, Status.SAVED]
+    assert run.latest().verify()
+
+
+def test_weights_whose_record_was_lost_are_told(run_dir: Path) -> None:
+    """They are whole, but nothing is known of them: they are not listed as what they replaced."""
+    old = _killed_while_replacing(run_dir, b"newer weights")
+    train(new_model(), Timeline(run_dir, save=None), epochs=1)
+    run = open_run(run_dir)
+    assert run.checkpoint(old).status is Status.PRUNED
+    (notice,) = run.notices
+    assert (notice.code, notice.message.split()[0]) == ("record_lost", "last.weights.h5")
+    assert (run_dir / "last.weights.h5").read_bytes() == b"newer weights"
+
+
+def test_a_trash_that_cannot_be_emptied_does_not_fail_a_save(
+    run_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is room enough; that it could not be emptied is told."""
+
+    def refuse(_trash: Trash, _size_bytes: int) -> int:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(Trash, "make_room", refuse)
+    train(new_model(), Timeline(run_dir, monitor="loss"), epochs=2)
+    run = open_run(run_dir)
+    assert _epochs(run) == [0, 1]
+    assert [notice.message for notice in run.notices] == [
+        "The trash could not be emptied: Permission denied."
+    ]

@@ -260,6 +260,13 @@ def test_metric_that_does_not_exist_is_told_once_with_those_that_do(
         ({"filepath": "a.keras", "save_freq": 0}, "save_freq=0"),
         ({"filepath": "a.keras", "save_freq": "batch"}, "save_freq='batch'"),
         ({"filepath": "a.keras", "keep": 3}, "keep=3"),
+        (
+            {
+                "filepath": "a.keras",
+                "keep": KeepLast(9).demote("bfloat16", after=KeepLast(2)),
+            },
+            "only single .weights.h5 files can be made smaller",
+        ),
         ({"filepath": "{val_loss:02d}.keras"}, "filepath='{val_loss:02d}.keras'"),
         ({"filepath": "{}.keras"}, "filepath='{}.keras'"),
     ],

@@ -42,6 +42,7 @@ class Item:
     metrics: Mapping[str, float] = field(default_factory=dict)
     path: str = "a.weights.h5"
     total_bytes: int = 100
+    shared_bytes: Mapping[str, int] = field(default_factory=dict)
     health: Health | None = None
     tier: Tier = Tier.FULL
     has_optimizer: bool = True

@@ -56,6 +56,22 @@ def test_no_event_file_is_written(tmp_path: Path) -> None:
     assert actions_path(tmp_path).name == "actions.records"
 
 
+def test_a_disk_that_takes_nothing_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A write of no bytes is not tried for ever, and leaves the log as it was."""
+    with ActionLog(tmp_path) as log:
+        log.append(NOTE)
+        before = actions_path(tmp_path).read_bytes()
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "write", lambda _descriptor, _data: 0)
+            with pytest.raises(OSError, match="input/output error"):
+                log.append(NOTE)
+        assert actions_path(tmp_path).read_bytes() == before
+        log.append(NOTE)
+    assert len(read_actions(tmp_path).records) == 2
+
+
 def test_a_log_that_nothing_was_appended_to_is_not_there(tmp_path: Path) -> None:
     """Asking leaves no trace."""
     with ActionLog(tmp_path) as log:

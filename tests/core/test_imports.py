@@ -14,7 +14,7 @@ from tests.core.recorded import record_run
 
 PACKAGE = Path(epochline.__file__).parent
 STANDARD = sys.stdlib_module_names
-PURE = {"errors", "events", "monitor", "sentences", "shards"}
+PURE = {"errors", "events", "monitor", "sentences", "shards", "tiers"}
 CORE = PURE | {
     "actions",
     "checkpoints",
@@ -60,6 +60,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "shards": (set(), set()),
     "sentences": ({"events"}, set()),
     "matching": (set(), set()),
+    "tiers": ({"events", "shards"}, set()),
     "logs": ({"matching", "reader"}, set()),
     "inventory": (PURE, set()),
     "retention": (PURE | {"inventory"}, set()),
@@ -81,7 +82,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "averaging": (CORE | {"contrast", "run"}, {"numpy"}),
     "template": ({"errors", "layout"}, {"h5py"}),
     "archive": (CORE | {"contrast"}, {"typing_extensions"}),
-    "writer": ({"codec", "events", "records"}, {"tensorboard"}),
+    "writer": ({"codec", "events", "records", "store"}, {"tensorboard"}),
     "reader": (
         {"codec", "errors", "events", "records", "store", "writer"},
         {"google", "tensorboard"},

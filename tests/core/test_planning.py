@@ -113,7 +113,65 @@ def test_every_step_has_its_reason_and_its_bytes(policy: Retention, all_: list[I
     assert all(0 <= step.frees_bytes <= step.size_bytes for step in plan.steps)
     assert all(step.frees_bytes == step.size_bytes for step in plan.of(Fate.DELETE))
     total = sum(item.total_bytes for item in all_)
-    assert plan.frees_bytes + plan.left_bytes == total
+    assert plan.frees_bytes + plan.left_bytes == plan.size_bytes == total
+
+
+@given(retentions(), items, st.data())
+def test_files_in_common_count_once(
+    policy: Retention, all_: list[Item], data: st.DataObject
+) -> None:
+    """What is left and what is freed are the bytes of files, under however many names."""
+    sizes = {"a": 40, "b": 700}
+    shares = [data.draw(st.sets(st.sampled_from(["a", "b"]))) for _ in all_]
+    all_ = [
+        replace(
+            item,
+            shared_bytes={digest: sizes[digest] for digest in share},
+            total_bytes=item.total_bytes + sum(sizes[digest] for digest in share),
+            path="a.weights.json",
+        )
+        for item, share in zip(all_, shares, strict=True)
+    ]
+
+    def on_disk(some: list[Item]) -> int:
+        common = {digest for item in some for digest in item.shared_bytes}
+        own = (item.total_bytes - sum(item.shared_bytes.values()) for item in some)
+        return sum(own) + sum(sizes[digest] for digest in common)
+
+    plan = plan_prune(policy, all_)
+    left, _ = _carried_out(plan, all_)
+    names = {item.id for item in left}
+    kept = [item for item in all_ if item.id in names]
+    assert (plan.size_bytes, plan.left_bytes) == (on_disk(all_), on_disk(kept))
+    ours = [item for item in kept if item.owned]
+    good = [item for item in in_order(ours) if item.health in (None, Health.HEALTHY)]
+    floor = {i.id for i in (*in_order(ours)[-1:], *good[-1:])} | {i.id for i in ours if i.pinned}
+    budget = policy.max_bytes
+    assert (
+        budget is None
+        or on_disk(ours) <= budget
+        or names <= floor | {item.id for item in all_ if not item.owned}
+    )
+
+
+def test_budget_keeps_more_when_files_are_shared() -> None:
+    """Ten checkpoints of 100 bytes, 90 of them one file, fit into 190."""
+    present = [replace(item, shared_bytes={"frozen": 90}) for item in with_losses(*[0.5] * 10)]
+    plan = plan_prune(KeepAll().within(190), present)
+    assert (plan.of(Fate.DELETE), plan.size_bytes, plan.within_budget) == ((), 190, True)
+    plan = plan_prune(KeepAll().within(180), present)
+    assert [(step.id, step.frees_bytes) for step in plan.of(Fate.DELETE)] == [("0", 10)]
+
+
+@pytest.mark.parametrize("path", ["whole.keras", "epoch-1.weights.json"])
+def test_what_cannot_be_made_smaller_stays_and_is_told(path: str) -> None:
+    """Nobody waits for room that never comes."""
+    present = [replace(item, path=path) for item in with_losses(0.5, 0.4)]
+    policy = KeepAll().demote("without_optimizer", after=KeepLast(1))
+    first, newest = plan_prune(policy, present, size_after=_half).steps
+    assert first.fate is newest.fate is Fate.KEEP
+    assert first.why == "all; as it is: only single .weights.h5 files can be made smaller"
+    assert "as it is" not in newest.why
 
 
 def test_reasons_in_words() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from pathlib import Path
@@ -86,6 +87,26 @@ def test_what_goes_is_in_the_trash_and_comes_back(run: Run) -> None:
     assert _there(run) == [0, 1, 2, 3, 4]
     assert files_in(run.path / "checkpoints") == before
     assert trash_of(run.path).content() == []
+
+
+@pytest.mark.parametrize("trash", [True, False])
+def test_what_is_gone_is_recorded_though_its_directory_cannot_be_synced(
+    run: Run, trash: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would be listed as missing; the error is told all the same."""
+
+    def fail(_directory: Path) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("epochline.store.store.sync_directory", fail)
+        result = run.prune(KeepLast(4), dry_run=False, trash=trash)
+    (problem,) = result.problems
+    assert problem.hint == "It is gone, but a power loss may bring it back."
+    run.refresh()
+    assert run.checkpoints[0].status is Status.PRUNED
+    assert run.checkpoints[0].recoverable is trash
+    assert _there(run) == [1, 2, 3, 4]
 
 
 def test_undo_takes_back_one_prune_after_the_other(run: Run) -> None:

@@ -32,7 +32,7 @@ from epochline.events import (
     VariablesDescribed,
     WeightsKind,
 )
-from epochline.pruning import Pruner, prune_turn, settle, trash_of
+from epochline.pruning import Pruner, prune_turn, put_back, settle, trash_of
 from epochline.run import Run
 from epochline.session import Session, new_id
 from epochline.store import CheckpointStore, PendingFile, digest_bytes
@@ -100,7 +100,9 @@ class Life:
         self._session.record(SessionStarted(pid=os.getpid()))
         CheckpointStore(self.run_dir / "checkpoints").remove_leftovers()
         with prune_turn(self.run_dir, wait_seconds=0):
+            put_back(self.run_dir, run.checkpoints, self._pruner)
             settle(self.run_dir, run.checkpoints, self._pruner, "killed")
+        run.refresh()
         self._held = [
             _Held(
                 id=item.id,

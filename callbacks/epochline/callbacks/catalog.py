@@ -34,7 +34,16 @@ from epochline.events import (
 from epochline.inventory import ModeOf
 from epochline.monitor import is_improvement
 from epochline.planning import Fate, PrunePlan, plan_prune
-from epochline.pruning import Problem, Pruner, carry_out, prune_turn, settle, stages, trash_of
+from epochline.pruning import (
+    Problem,
+    Pruner,
+    carry_out,
+    prune_turn,
+    put_back,
+    settle,
+    stages,
+    trash_of,
+)
 from epochline.reader import actions_path, read_actions
 from epochline.retention import RetentionPolicy
 from epochline.session import Session
@@ -120,6 +129,11 @@ class Kept:
         """Bytes of all its files."""
         return self.size_bytes + sum(part.size_bytes for part in self.parts)
 
+    @property
+    def shared_bytes(self) -> Mapping[str, int]:
+        """Digest to bytes of those of its files that are one with files of other checkpoints."""
+        return {part.digest: part.size_bytes for part in self.parts if part.shared}
+
 
 class Catalog:
     """The checkpoints of one run whose files are there, by path.
@@ -147,9 +161,8 @@ class Catalog:
         self._smallest: set[str] = set()
         self._actions_seen = actions_seen
         self._actions_mark: tuple[int, ...] | None = None
-        trashed = {item.id for item in self.trash.content()}
-        self._unsettled = [item for item in checkpoints if item.id in trashed]
-        for item in checkpoints:
+        self._earlier = tuple(checkpoints)
+        for item in self._earlier:
             if item.size_bytes is None or item.digest is None:
                 continue
             kept = _kept(item, item.size_bytes, item.digest)
@@ -192,19 +205,34 @@ class Catalog:
         return best
 
     def settle(self, policy: str, session: Session) -> None:
-        """Finishes what was pruned or recovered by somebody who was killed meanwhile.
+        """Finishes what was saved, pruned or recovered by somebody who was killed meanwhile.
+
+        To be called before the first save.
 
         Args:
             policy: The policy of the training, in words.
             session: Where it is recorded, and told when it cannot be done.
         """
-        unsettled, self._unsettled = self._unsettled, []
-        if not unsettled:
-            return
+        earlier, self._earlier = self._earlier, ()
+        pruner = Pruner(self._run_dir, session.record, session.sync)
         try:
+            back, lost = put_back(self._run_dir, earlier, pruner)
+            for item in back:
+                self.add(_kept(item, item.size_bytes or 0, item.digest or ""))
+                del self._gone[item.id]
+            if lost:
+                session.notice(
+                    "record_lost",
+                    f"{lost[-1].path} was being replaced when a training was killed: what it holds "
+                    "now is not recorded, and so not listed.",
+                    "It is whole. Copy it if you want it: the next save of that name replaces it.",
+                )
+            trashed = {item.id for item in self.trash.content()}
+            unsettled = [item for item in earlier if item.id in trashed]
+            if not unsettled:
+                return
             with prune_turn(self._run_dir, wait_seconds=0) as held:
                 if held is Flock.HELD:
-                    pruner = Pruner(self._run_dir, session.record, session.sync)
                     settle(self._run_dir, unsettled, pruner, policy)
         except OSError as error:
             problem = _problem(error)

@@ -27,9 +27,10 @@ from epochline.events import (
     Verdict,
 )
 from epochline.monitor import infer_mode, is_improvement
-from epochline.retention import ModeOf, RetentionPolicy
+from epochline.retention import ModeOf, Retention, RetentionPolicy
 from epochline.shards import INDEX_ENDING, WEIGHTS_ENDING
 from epochline.store import CheckpointStore
+from epochline.tiers import ONLY, can_shrink
 
 __all__ = ["ModelCheckpoint", "is_interval"]
 
@@ -183,7 +184,7 @@ class ModelCheckpoint(PartCallback):
                 f"{' or '.join(endings)}."
             )
             raise ValueError(msg)
-        _check_policy(self.keep)
+        _check_policy(self.keep, self.filepath)
         try:
             self.filepath.format_map(defaultdict(float, epoch=1, batch=1))
         except (ValueError, IndexError, AttributeError) as error:
@@ -386,12 +387,15 @@ def is_interval(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
-def _check_policy(keep: object) -> None:
+def _check_policy(keep: object, filepath: str) -> None:
     if keep is not None and not isinstance(keep, RetentionPolicy):
         msg = (
             f"ModelCheckpoint got keep={keep!r}. "
             "Use a retention policy such as KeepLast(2), or None to keep everything."
         )
+        raise ValueError(msg)
+    if isinstance(keep, Retention) and keep.demotions and not can_shrink(filepath):
+        msg = f"ModelCheckpoint got filepath={filepath!r} with keep={str(keep)!r}: {ONLY}."
         raise ValueError(msg)
 
 

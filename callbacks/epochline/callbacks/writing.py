@@ -176,7 +176,7 @@ class Writer:
     def _write(self, order: Order) -> tuple[CheckpointSaved, Weights | None]:
         image, saved = order.image, order.saved
         weights = None
-        self.catalog.trash.make_room(image.size_bytes or 0)
+        self._make_room(image.size_bytes or 0)
         with self._pending(order) as pending:
             measured = image.write(pending.write, pending.reuse)
             if measured is not None and image.layout is not None:
@@ -203,6 +203,16 @@ class Writer:
             parts=self._parts(pending.parts),
         )
         return saved, weights
+
+    def _make_room(self, size_bytes: int) -> None:
+        try:
+            self.catalog.trash.make_room(size_bytes)
+        except OSError as error:  # there may be room enough; if not, the save says so
+            problem = Problem(
+                message=f"The trash could not be emptied: {error.strerror or error}.",
+                hint="It takes room; delete it by hand if the disk fills.",
+            )
+            self._tell([problem])
 
     def _pending(self, order: Order) -> PendingFile | PendingParts:
         size_bytes = order.image.size_bytes

@@ -47,6 +47,7 @@ from epochline.store.files import (
     local_path,
     make_directories,
     sync_directory,
+    write_all,
 )
 from epochline.store.flock import Flock, try_flock, unlock
 
@@ -239,7 +240,7 @@ class PendingFile:
         return os.open(temporary, CREATE_FLAGS, 0o666)
 
     def _write_block(self, block: memoryview) -> None:
-        _write_all(self._descriptor, block)
+        write_all(self._descriptor, block)
 
     def _reserve(self) -> None:
         if not self._promised_bytes or not hasattr(os, "posix_fallocate"):
@@ -337,11 +338,3 @@ def _create_temporary(target: Path, create: Callable[[Path], int]) -> tuple[Path
             temporary.unlink(missing_ok=True)
             raise
         os.close(descriptor)
-
-
-def _write_all(descriptor: int, block: memoryview) -> None:
-    while block:
-        written = os.write(descriptor, block)
-        if written == 0:
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
-        block = block[written:]

@@ -14,7 +14,7 @@ from __future__ import annotations
 import io
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from epochline.errors import (
     CheckpointCorruptError,
@@ -24,6 +24,7 @@ from epochline.errors import (
 from epochline.events import Tier
 from epochline.store.digest import digest_stream
 from epochline.store.files import open_regular
+from epochline.tiers import is_dropped, is_rounded
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
     import h5py
 
 __all__ = ["Demoted", "demoted_image"]
-
-_OPTIMIZER: Final = "optimizer"
-_BFLOAT16_BYTES: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +91,7 @@ def demoted_image(path: Path, tier: Tier, *, size_bytes: int, digest: str) -> De
 def _copy(source: h5py.File, target: h5py.File, *, as_bfloat16: bool) -> None:
     _copy_attributes(source, target)
     for name in source:
-        if name == _OPTIMIZER:
+        if is_dropped(name):
             continue
         if as_bfloat16:
             _round(source[name], target, name)
@@ -111,7 +109,7 @@ def _round(item: h5py.Group | h5py.Dataset, parent: h5py.Group, name: str) -> No
         _copy_attributes(item, group)
         for inner in item:
             _round(item[inner], group, inner)
-    elif item.dtype.kind == "f" and item.dtype.itemsize > _BFLOAT16_BYTES and item.ndim:
+    elif is_rounded(item.dtype.name, item.shape):
         rounded = parent.create_dataset(name, data=to_bfloat16(item[()]).view("V2"))
         _copy_attributes(item, rounded)
         rounded.attrs["dtype"] = "bfloat16"  # how Keras tells it from other opaque values

@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from typing_extensions import Buffer
+
 __all__ = [
     "BLOCK_BYTES",
     "CREATE_FLAGS",
@@ -35,6 +37,7 @@ __all__ = [
     "make_directories",
     "open_regular",
     "sync_directory",
+    "write_all",
 ]
 
 # Hashing a block brings it into the cache for the write that follows: larger blocks lose that,
@@ -190,6 +193,20 @@ def make_directories(directory: Path) -> None:
             if not new.is_dir():
                 raise
         sync_directory(new.parent)
+
+
+def write_all(descriptor: int, data: Buffer) -> None:
+    """Write all of `data`, however many calls that takes.
+
+    Raises:
+        OSError: It could not be written; also when the system writes nothing and says no more.
+    """
+    rest = memoryview(data)
+    while rest:
+        written = os.write(descriptor, rest)
+        if written == 0:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        rest = rest[written:]
 
 
 def sync_directory(directory: Path) -> None:
