@@ -27,7 +27,7 @@ from epochline.timeline import (
 )
 from tensorboard_plugin_epochline.answers import Num, num
 from tensorboard_plugin_epochline.runs import RunGroup
-from tensorboard_plugin_epochline.snippets import snippets
+from tensorboard_plugin_epochline.snippets import commands, snippets
 
 __all__ = ["checkpoint_view", "outline_view", "run_view", "timeline_view"]
 
@@ -93,6 +93,12 @@ def _timeline_view(
             "metrics": _metrics([row.metrics for row in timeline.epochs]),
         },
         "checkpoints": _checkpoints(timeline.checkpoints, index),
+        "annotations": {
+            row.id: {"note": row.note, "tags": list(row.tags)}
+            for row in timeline.checkpoints
+            if row.note or row.tags
+        },
+        "recoverable": [row.id for row in timeline.checkpoints if row.recoverable],
         "decisions": _decisions(_in_order(timeline.restores, decisions, index), index),
         "notices": [_notice(item, index) for item in timeline.notices],
         "gaps": [
@@ -179,7 +185,12 @@ def checkpoint_view(  # noqa: PLR0913 -- all but two are keywords
             }
             for item in same_epoch
         ],
+        "pinned": entry.pinned,
+        "note": entry.note,
+        "tags": list(entry.tags),
+        "recoverable": entry.recoverable,
         "snippets": snippets(entry, directory=directory, path=path),
+        "commands": commands(entry, directory=directory),
         "verify": verify,
     }
 
