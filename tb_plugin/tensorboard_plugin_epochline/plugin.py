@@ -36,14 +36,14 @@ from tensorboard_plugin_epochline.answers import (
     text_answer,
 )
 from tensorboard_plugin_epochline.assets import ENTRY, Assets
-from tensorboard_plugin_epochline.diff import diff_view
+from tensorboard_plugin_epochline.diff import Side, diff_view
 from tensorboard_plugin_epochline.directories import RunDirectories, RunDirectory
 from tensorboard_plugin_epochline.guard import Policy, RequestFacts, check_sender, parse_body
 from tensorboard_plugin_epochline.library import Library, Snapshot
 from tensorboard_plugin_epochline.restore import restore_to_file
 from tensorboard_plugin_epochline.runs import RunGroup, member_name
 from tensorboard_plugin_epochline.source import EventSource, Scope
-from tensorboard_plugin_epochline.views import checkpoint_view
+from tensorboard_plugin_epochline.views import checkpoint_view, story_view
 
 __all__ = ["EpochlinePlugin"]
 
@@ -81,6 +81,7 @@ class EpochlinePlugin(base_plugin.TBPlugin):
             "/checkpoint": self._checkpoint,
             "/diff": self._diff,
             "/plan": self._plan,
+            "/why": self._why,
             "/scalars": self._scalars,
             "/*": self._asset,
         }
@@ -168,10 +169,20 @@ class EpochlinePlugin(base_plugin.TBPlugin):
         return json_answer(view)
 
     def _diff(self, request: Request) -> Answer:
+        scope = Scope.of(request)
         run, a, b = (parameter(request, name) for name in ("run", "a", "b"))
+        run_b = parameter(request, "run_b", default=run)
+        runs = [self._library.snapshot(scope, name) for name in (run, run_b)]
+        sides = [
+            Side(run=snapshot.run, entry=snapshot.checkpoint(name), directory=snapshot.directory)
+            for snapshot, name in zip(runs, (a, b), strict=True)
+        ]
+        return json_answer(diff_view(*sides))
+
+    def _why(self, request: Request) -> Answer:
+        run = parameter(request, "run")
         snapshot = self._library.snapshot(Scope.of(request), run)
-        entries = snapshot.checkpoint(a), snapshot.checkpoint(b)
-        return json_answer(diff_view(run, *entries, snapshot.directory))
+        return json_answer(story_view(run, snapshot.timeline, alive=snapshot.alive))
 
     def _plan(self, request: Request) -> Answer:
         snapshot = self._library.snapshot(Scope.of(request), parameter(request, "run"))

@@ -43,6 +43,7 @@ TOP = CORE | {
     "plot",
     "restore",
     "run",
+    "story",
     "upkeep",
 }
 
@@ -60,6 +61,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "planning": (PURE | {"inventory", "retention"}, set()),
     "checkpoints": (PURE, set()),
     "timeline": (PURE | {"checkpoints"}, set()),
+    "story": (PURE | {"timeline"}, set()),
     "store": (PURE | {"retention"}, {"h5py", "numpy", "typing_extensions", "xxhash"}),
     "records": (set(), {"google_crc32c"}),
     "dtypes": (set(), {"numpy"}),

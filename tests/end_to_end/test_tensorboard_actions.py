@@ -93,7 +93,7 @@ def test_buttons_of_the_panel_do_what_python_does(
     """
     run, _ = live
     ids = [item.id for item in open_run(tensorboard.logdir / run).checkpoints]
-    requests = {
+    requests: dict[str, dict[str, object]] = {
         "pin": {"id": ids[0], "pinned": True},
         "annotate": {"id": ids[1], "note": "before the change", "tags": ["candidate", " "]},
         "prune": {"ids": ids[:2]},
@@ -117,10 +117,11 @@ def test_stranger_changes_nothing(tensorboard: TensorBoard, live: tuple[str, Rec
     """A page of another site gets no action done, and the log tells of it."""
     run, _ = live
     item = open_run(tensorboard.logdir / run).latest()
-    for route, body in {
+    requests: dict[str, dict[str, object]] = {
         "pin": {"id": item.id, "pinned": True},
         "prune": {"ids": [item.id]},
-    }.items():
+    }
+    for route, body in requests.items():
         reply = tensorboard.post(route, {"run": run, **body}, Sec_Fetch_Site="cross-site")
         assert (reply.status, reply.json["error"]["code"]) == (403, "forbidden")
     assert _statuses(tensorboard, run) == ["saved", "saved", "saved"]

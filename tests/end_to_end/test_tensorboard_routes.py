@@ -30,6 +30,7 @@ def _only_sample_runs(answer: Any) -> Any:
         ("timeline", "timeline", {"run": "pima"}),
         ("timelines", "timelines?run=pima&run=pima-decay&run=pyma", {}),
         ("checkpoint", "checkpoint", {"run": "pima", "id": sample_logs.BEST_ID, "verify": "1"}),
+        ("why", "why", {"run": "pima"}),
         ("plan", "plan", {"run": "pima", "ids": "c0ffee0000000002,c0ffee0000000013"}),
         ("diff", "diff", {"run": "pima", "a": "c0ffee0000000009", "b": sample_logs.BEST_ID}),
         ("scalar_tags", "scalars", {"run": "pima"}),

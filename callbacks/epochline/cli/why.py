@@ -9,9 +9,9 @@ from rich.table import Table
 
 from epochline.cli.command import CommandError, add_json, add_logdir, run_at
 from epochline.cli.output import emit, emit_json, styled
-from epochline.cli.story import Line, shortened, story
 from epochline.cli.values import decision_value, moment_value
 from epochline.run import Run
+from epochline.story import Line, shortened, story
 
 NAME = "why"
 HELP = "tell what was decided, and why"
@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Prints the story."""
     item = run_at(args.logdir)
-    lines = story(item)
+    lines = story(item.timeline, item.state)
     if args.epoch is not None:
         lines = [line for line in lines if line.moment.epoch == args.epoch - 1]
         if not lines:
