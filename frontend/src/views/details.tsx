@@ -19,7 +19,7 @@ export function Details() {
     // The story follows what is selected.
     const run = selection?.run ?? why;
     return (
-      <Pane run={run} title={`Why · ${run}`} close={() => store.change({ why: null })}>
+      <Pane run={run} title={`Story · ${run}`} close={() => store.change({ why: null })}>
         <WhyPane run={run} />
       </Pane>
     );
@@ -88,10 +88,10 @@ function Pane({ run, title = run, close: closing, children }: PaneProps) {
           <button
             type="button"
             class="button small"
-            title="The story of this run"
+            title="What was decided in this run, and why"
             onClick={() => store.change({ why: run })}
           >
-            Why
+            Story
           </button>
         )}
         <button type="button" class="icon-button" aria-label="Close details" onClick={close}>

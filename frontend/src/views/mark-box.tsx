@@ -26,7 +26,7 @@ export function MarkBox({ row }: { row: Checkpoint }) {
       class="mark-box"
       role="checkbox"
       aria-checked={on}
-      aria-label={`Mark epoch ${formatEpoch(row.epoch)} of ${row.run}`}
+      aria-label={`Mark epoch ${formatEpoch(row.epoch)}`}
     />
   );
 }

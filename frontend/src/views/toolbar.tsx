@@ -33,7 +33,7 @@ export function Toolbar() {
       </div>
       <ChartSettings />
       <span class="spring" />
-      <WhyButton />
+      <StoryButton />
       {zoom !== null && (
         <button type="button" class="button" onClick={() => store.change({ zoom: null })}>
           Show all
@@ -44,7 +44,7 @@ export function Toolbar() {
 }
 
 /** Opens the story of the run that is selected, else of the first that is shown. */
-function WhyButton() {
+function StoryButton() {
   const { change, link, shownModels } = useStore();
   const { why, selection } = link.value;
   const run = selection?.run ?? shownModels.value[0]?.name;
@@ -57,7 +57,7 @@ function WhyButton() {
       title="What was decided, and why"
       onClick={() => change({ why: why === null ? run : null })}
     >
-      Why
+      Story
     </button>
   );
 }
