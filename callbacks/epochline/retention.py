@@ -26,6 +26,7 @@ __all__ = [
     "AnyOf",
     "Demotion",
     "KeepAll",
+    "KeepAllBut",
     "KeepBest",
     "KeepEvery",
     "KeepLast",
@@ -118,6 +119,37 @@ class KeepAll(_Composable):
 
     def __str__(self) -> str:
         return "all"
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class KeepAllBut(_Composable):
+    """Keeps every checkpoint but those that are named.
+
+    Args:
+        *ids: Whole ids of those to let go, at least one.
+
+    Raises:
+        ValueError: If there is none.
+
+    Example:
+        >>> str(KeepAllBut("3f2a9c41d0b7e865"))
+        'all but 1 checkpoint'
+    """
+
+    ids: frozenset[str]
+
+    def __init__(self, *ids: str) -> None:
+        if not ids:
+            msg = "KeepAllBut needs the id of at least one checkpoint to let go."
+            raise ValueError(msg)
+        object.__setattr__(self, "ids", frozenset(ids))
+
+    def keep(self, inventory: Inventory) -> set[str]:
+        """Returns all other ids."""
+        return {item.id for item in inventory.present} - self.ids
+
+    def __str__(self) -> str:
+        return f"all but {len(self.ids)} checkpoint{'' if len(self.ids) == 1 else 's'}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,15 +9,21 @@ import { buildRun } from './model/run';
 const FOLDER = join(import.meta.dirname, '../../tests/data/http');
 
 const DECODERS: Record<string, Decoder<unknown>> = {
+  'annotate.json': decode.annotation,
   'checkpoint.json': decode.checkpoint,
   'diff.json': decode.diff,
   'error.json': decode.error,
+  'pin.json': decode.annotation,
+  'plan.json': decode.plan,
+  'prune.json': decode.prune,
   'restore.json': decode.restore,
   'runs.json': decode.runs,
   'scalar_tags.json': decode.scalarTags,
   'scalars.json': decode.scalars,
   'timeline.json': decode.timeline,
   'timelines.json': decode.timelines,
+  'undo.json': decode.undo,
+  'why.json': decode.why,
 };
 
 function golden(name: string): unknown {

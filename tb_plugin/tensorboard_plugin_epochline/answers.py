@@ -8,6 +8,7 @@ as itself, any other exception as `internal`, with its traceback in TensorBoard'
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import json
@@ -28,6 +29,7 @@ __all__ = [
     "ErrorCode",
     "Num",
     "app",
+    "disk_error",
     "json_answer",
     "json_text",
     "not_modified",
@@ -77,6 +79,10 @@ _STATUS: Final[Mapping[ErrorCode, int]] = {
     ErrorCode.INTERNAL: 500,
     ErrorCode.DISK_FULL: 507,
 }
+
+
+_READ_ONLY: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class ApiError(Exception):
@@ -183,6 +189,21 @@ def text_answer(text: str, *, etag: str | None = None) -> Answer:
 def not_modified(etag: str) -> Answer:
     """Returns the answer to a client that has the current content."""
     return Answer(body=b"", content_type=JSON, status=NOT_MODIFIED, etag=etag)
+
+
+def disk_error(error: OSError, hint: str) -> ApiError | None:
+    """Returns the documented error for a disk that is full or may not be written; else None.
+
+    Args:
+        error: What the operating system said.
+        hint: What to do where TensorBoard may not write.
+    """
+    what = f"{error.strerror or error}: {error.filename}"
+    if error.errno in _FULL:
+        return ApiError(ErrorCode.DISK_FULL, what, "Free some space and try again.")
+    if error.errno in _READ_ONLY:
+        return ApiError(ErrorCode.READ_ONLY, what, hint)
+    return None
 
 
 def parameter(request: Request, name: str, *, default: str | None = None) -> str:

@@ -23,15 +23,17 @@ _logger = logging.getLogger("tensorboard")
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
 
 
-def append(run_dir: Path, *, action: str, run: str, checkpoint: str, outcome: str) -> None:
+def append(
+    run_dir: Path, *, action: str, run: str, checkpoint: str | list[str], outcome: str
+) -> None:
     """Adds a line.
 
     Args:
         run_dir: The run directory.
         action: What was asked for, as `restore`.
         run: Name of the run group.
-        checkpoint: Id of the checkpoint.
-        outcome: `created`, `found` or the code of the error, such as `forbidden`.
+        checkpoint: Id of the checkpoint; all ids of an action on several.
+        outcome: `done`, `created`, `found` or the code of the error, such as `forbidden`.
     """
     entry = {
         "time": time.time(),

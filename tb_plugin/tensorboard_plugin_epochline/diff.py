@@ -11,6 +11,7 @@ an event is trusted, since event files may come from strangers.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from epochline.changes import Diff, LayerChange, VariableChange
@@ -27,28 +28,41 @@ __all__ = ["diff_view"]
 _BY_HAND = "Compare them in a terminal: epochline diff A B. It reads the files themselves."
 
 
-def diff_view(
-    run: str, a: CheckpointEntry, b: CheckpointEntry, directory: RunDirectory
-) -> dict[str, object]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """One of the two.
+
+    Attributes:
+        run: Name of its run group.
+        entry: The checkpoint.
+        directory: Its run directory.
+    """
+
+    run: str
+    entry: CheckpointEntry
+    directory: RunDirectory
+
+
+def diff_view(a: Side, b: Side) -> dict[str, object]:
     """Returns a `Diff`.
 
     Args:
-        run: Name of the run group.
         a: The one checkpoint.
-        b: The other.
-        directory: The run directory.
+        b: The other, of the same run or of another.
 
     Raises:
         ApiError: If nothing was recorded of the variables of one of them, or the record is damaged.
     """
+    named = a.run != b.run
     try:
-        found = compare(_source(a, directory), _source(b, directory))
+        found = compare(_source(a, named=named), _source(b, named=named))
     except (EventFormatError, CheckpointMissingError, CheckpointCorruptError) as error:
         raise ApiError(ErrorCode.CONFLICT, str(error), _BY_HAND) from error
     return {
-        "run": run,
-        "a": a.id,
-        "b": b.id,
+        "run": a.run,
+        "a": a.entry.id,
+        "run_b": b.run,
+        "b": b.entry.id,
         "sentence": found.sentence,
         "notes": list(found.notes),
         "weights": {name: column[0] for name, column in _numbers([found.weights]).items()},
@@ -59,7 +73,9 @@ def diff_view(
     }
 
 
-def _source(entry: CheckpointEntry, directory: RunDirectory) -> Source:
+def _source(side: Side, *, named: bool) -> Source:
+    entry, directory = side.entry, side.directory
+    run = f"{side.run} " if named else ""
     if entry.measured is None or entry.described is None:
         message = f"No statistics were recorded for the checkpoint of epoch {entry.epoch + 1}."
         raise ApiError(ErrorCode.CONFLICT, message, _BY_HAND)
@@ -70,7 +86,7 @@ def _source(entry: CheckpointEntry, directory: RunDirectory) -> Source:
     elif entry.restorable:
         file = Path(directory.file(entry.path))
     return Source(
-        label=f"epoch {entry.epoch + 1} ({entry.id[:8]})",
+        label=f"{run}epoch {entry.epoch + 1} ({entry.id[:8]})",
         file=file,
         gone=gone,
         size_bytes=entry.size_bytes,

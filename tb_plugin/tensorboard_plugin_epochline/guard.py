@@ -17,6 +17,7 @@ import re
 import socket
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final, NoReturn
 from urllib.parse import urlsplit
 
@@ -25,6 +26,8 @@ from tensorboard_plugin_epochline.answers import ApiError, ErrorCode
 __all__ = ["MAX_BODY_BYTES", "Policy", "RequestFacts", "check_sender", "parse_body"]
 
 MAX_BODY_BYTES: Final = 64 * 1024
+_ALL_TEXT: Final[Mapping[str, type]] = MappingProxyType({})
+_KIND: Final[Mapping[type, str]] = {str: "text", bool: "true or false", list: "a list of texts"}
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]+(:\d*)?|\[[0-9A-Fa-f:.]+\](:\d*)?")
 _RELOAD: Final = "Use the Checkpoints tab of TensorBoard, or the code shown there."
 
@@ -96,12 +99,15 @@ class Policy:
         )
 
 
-def parse_body(facts: RequestFacts, keys: Collection[str]) -> Mapping[str, str]:
+def parse_body(
+    facts: RequestFacts, keys: Collection[str], kinds: Mapping[str, type] = _ALL_TEXT
+) -> Mapping[str, Any]:
     """Returns the body of a request that is of the documented form.
 
     Args:
         facts: The request.
         keys: Keys that the body must have, no more and no less.
+        kinds: What is below a key that is not text: `bool`, or `list` for a list of texts.
 
     Raises:
         ApiError: If it is not.
@@ -119,8 +125,9 @@ def parse_body(facts: RequestFacts, keys: Collection[str]) -> Mapping[str, str]:
         message = f"The body has {facts.content_length} bytes; at most {MAX_BODY_BYTES} are taken."
         _refuse(ErrorCode.TOO_LARGE, message, _RELOAD)
     body = _object(facts.read_body())
-    if body.keys() != set(keys) or not all(isinstance(value, str) for value in body.values()):
-        message = f"The body must have exactly the keys {', '.join(keys)}, each with text."
+    if body.keys() != set(keys) or not all(_is(body[key], kinds.get(key, str)) for key in keys):
+        wanted = ", ".join(f"{key} ({_KIND[kinds.get(key, str)]})" for key in keys)
+        message = f"The body must have exactly the keys {wanted}."
         _refuse(ErrorCode.BAD_REQUEST, message, _RELOAD)
     return body
 
@@ -157,6 +164,12 @@ def _check_host(facts: RequestFacts, policy: Policy) -> None:
         message = f"TensorBoard was called by the name {facts.host}, which it does not know."
         hint = "Use http://localhost:<port>/, or start TensorBoard with --host and that name."
         _refuse(ErrorCode.FORBIDDEN, message, hint)
+
+
+def _is(value: object, kind: type) -> bool:
+    if not isinstance(value, kind):
+        return False
+    return not isinstance(value, list) or all(isinstance(item, str) for item in value)
 
 
 def _refuse(code: ErrorCode, message: str, hint: str) -> NoReturn:

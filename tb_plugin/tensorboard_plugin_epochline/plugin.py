@@ -16,10 +16,12 @@ from tensorboard.plugins import base_plugin
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Request
 
+from epochline.retention import KeepAllBut
 from epochline.store.verify import records_of, verify_all
 from epochline.timeline import CheckpointEntry
 from epochline.writer import PLUGIN_NAME
 from tensorboard_plugin_epochline import audit
+from tensorboard_plugin_epochline.actions import ACTIONS, Action, plan, retention_rule
 from tensorboard_plugin_epochline.answers import (
     Answer,
     ApiError,
@@ -34,14 +36,14 @@ from tensorboard_plugin_epochline.answers import (
     text_answer,
 )
 from tensorboard_plugin_epochline.assets import ENTRY, Assets
-from tensorboard_plugin_epochline.diff import diff_view
+from tensorboard_plugin_epochline.diff import Side, diff_view
 from tensorboard_plugin_epochline.directories import RunDirectories, RunDirectory
 from tensorboard_plugin_epochline.guard import Policy, RequestFacts, check_sender, parse_body
 from tensorboard_plugin_epochline.library import Library, Snapshot
 from tensorboard_plugin_epochline.restore import restore_to_file
 from tensorboard_plugin_epochline.runs import RunGroup, member_name
 from tensorboard_plugin_epochline.source import EventSource, Scope
-from tensorboard_plugin_epochline.views import checkpoint_view
+from tensorboard_plugin_epochline.views import checkpoint_view, story_view
 
 __all__ = ["EpochlinePlugin"]
 
@@ -49,6 +51,7 @@ _READING: Final = ("GET", "HEAD")
 _RESTORE_KEYS: Final = ("run", "id", "to")
 _BODY_TIMEOUT_SECONDS: Final = 10
 _NAMED_TAGS: Final = 50
+_DIGITS: Final = 9
 
 
 class EpochlinePlugin(base_plugin.TBPlugin):
@@ -77,10 +80,14 @@ class EpochlinePlugin(base_plugin.TBPlugin):
             "/timelines": self._timelines,
             "/checkpoint": self._checkpoint,
             "/diff": self._diff,
+            "/plan": self._plan,
+            "/why": self._why,
             "/scalars": self._scalars,
             "/*": self._asset,
         }
         routes = {path: app(handler, _READING) for path, handler in reading.items()}
+        for name, action in ACTIONS.items():
+            routes[f"/{name}"] = app(partial(self._act, name, action), ("POST",))
         return routes | {"/restore": app(self._restore, ("POST",))}
 
     def _asset(self, request: Request) -> Answer:
@@ -118,7 +125,7 @@ class EpochlinePlugin(base_plugin.TBPlugin):
                 "runs": views,
                 "other_runs": others,
                 "logdir": self._logdir,
-                "actions": {"restore": permission},
+                "actions": {"restore": permission, "change": permission},
             }
         )
 
@@ -162,10 +169,32 @@ class EpochlinePlugin(base_plugin.TBPlugin):
         return json_answer(view)
 
     def _diff(self, request: Request) -> Answer:
+        scope = Scope.of(request)
         run, a, b = (parameter(request, name) for name in ("run", "a", "b"))
+        run_b = parameter(request, "run_b", default=run)
+        runs = [self._library.snapshot(scope, name) for name in (run, run_b)]
+        sides = [
+            Side(run=snapshot.run, entry=snapshot.checkpoint(name), directory=snapshot.directory)
+            for snapshot, name in zip(runs, (a, b), strict=True)
+        ]
+        return json_answer(diff_view(*sides))
+
+    def _why(self, request: Request) -> Answer:
+        run = parameter(request, "run")
         snapshot = self._library.snapshot(Scope.of(request), run)
-        entries = snapshot.checkpoint(a), snapshot.checkpoint(b)
-        return json_answer(diff_view(run, *entries, snapshot.directory))
+        return json_answer(story_view(run, snapshot.timeline, alive=snapshot.alive))
+
+    def _plan(self, request: Request) -> Answer:
+        snapshot = self._library.snapshot(Scope.of(request), parameter(request, "run"))
+        if ids := parameter(request, "ids", default=""):
+            named = [snapshot.checkpoint(name).id for name in ids.split(",")]
+            return json_answer(plan(snapshot, KeepAllBut(*named)))
+        last, best = (_count(request, name) for name in ("last", "best"))
+        metric = parameter(request, "metric", default="")
+        if best and metric not in snapshot.timeline.metric_names:
+            message = f"The run {snapshot.run!r} has no metric {metric!r}."
+            raise ApiError(ErrorCode.BAD_REQUEST, message, "Choose one that its curves have.")
+        return json_answer(plan(snapshot, retention_rule(last, best, metric)))
 
     def _scalars(self, request: Request) -> Answer:
         run = parameter(request, "run")
@@ -212,13 +241,29 @@ class EpochlinePlugin(base_plugin.TBPlugin):
         snapshot = self._library.snapshot(Scope.of(request), body["run"])
         return json_answer(_restored(snapshot, snapshot.checkpoint(body["id"])))
 
+    def _act(self, name: str, action: Action, request: Request) -> Answer:
+        facts = _facts(request)
+        body = parse_body(facts, action.keys, action.kinds)
+        snapshot = self._library.snapshot(Scope.of(request), body["run"])
+        outcome: str = ErrorCode.INTERNAL
+        try:
+            check_sender(facts, self._policy)
+            answer = json_answer(action.carry_out(snapshot, body))
+            outcome = "done"
+        except ApiError as error:
+            outcome = error.code
+            raise
+        finally:
+            _audit(snapshot, name, body["id"] if "id" in body else body["ids"], outcome)
+        return answer
+
     def _note_refusal(self, scope: Scope, body: Mapping[str, str], refusal: ApiError) -> None:
         try:
             snapshot = self._library.snapshot(scope, body["run"])
             entry = snapshot.checkpoint(body["id"])
         except ApiError:
             return  # it is about nothing that is in a run
-        _audit(snapshot, entry, refusal.code)
+        _audit(snapshot, "restore", entry.id, refusal.code)
 
 
 def _restored(snapshot: Snapshot, entry: CheckpointEntry) -> dict[str, object]:
@@ -235,7 +280,7 @@ def _restored(snapshot: Snapshot, entry: CheckpointEntry) -> dict[str, object]:
         outcome = error.code
         raise
     finally:
-        _audit(snapshot, entry, outcome)
+        _audit(snapshot, "restore", entry.id, outcome)
     return {
         "run": snapshot.run,
         "id": entry.id,
@@ -247,11 +292,11 @@ def _restored(snapshot: Snapshot, entry: CheckpointEntry) -> dict[str, object]:
     }
 
 
-def _audit(snapshot: Snapshot, entry: CheckpointEntry, outcome: str) -> None:
+def _audit(snapshot: Snapshot, action: str, checkpoint: str | list[str], outcome: str) -> None:
     run_dir = snapshot.directory.local
     if run_dir is not None:
         audit.append(
-            run_dir, action="restore", run=snapshot.run, checkpoint=entry.id, outcome=outcome
+            run_dir, action=action, run=snapshot.run, checkpoint=checkpoint, outcome=outcome
         )
 
 
@@ -300,6 +345,14 @@ def _flag(request: Request, name: str) -> bool:
         message = f"The parameter {name!r} is {value!r}; it must be 0 or 1."
         raise ApiError(ErrorCode.BAD_REQUEST, message)
     return value == "1"
+
+
+def _count(request: Request, name: str) -> int:
+    value = parameter(request, name, default="0")
+    if not (value.isascii() and value.isdecimal() and len(value) <= _DIGITS):
+        message = f"The parameter {name!r} is {value!r}; it must be a whole number from 0."
+        raise ApiError(ErrorCode.BAD_REQUEST, message)
+    return int(value)
 
 
 def _listing(tags: Mapping[str, object]) -> str:

@@ -21,7 +21,7 @@ from epochline.sentences import size
 from epochline.store.copy import export_sharded, export_verified
 from epochline.store.verify import records_of, verify_all
 from epochline.timeline import CheckpointEntry, Status
-from tensorboard_plugin_epochline.answers import ApiError, ErrorCode
+from tensorboard_plugin_epochline.answers import ApiError, ErrorCode, disk_error
 from tensorboard_plugin_epochline.snippets import copy_name
 
 __all__ = ["RESTORED_DIR", "Copy", "restore_to_file"]
@@ -30,8 +30,6 @@ RESTORED_DIR: Final = "restored"
 
 _ID: Final = re.compile(r"[0-9a-f]{16,32}")
 _NOT_PLAIN: Final = frozenset({errno.ELOOP, errno.EISDIR, errno.EINVAL})
-_READ_ONLY: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _OTHER: Final = "Choose another checkpoint of this run."
 _BY_HAND: Final = "Use the code shown for the checkpoint, with a user and a machine that may."
 
@@ -140,12 +138,8 @@ def _check(entry: CheckpointEntry, run_dir: Path, target: Path) -> None:
 def _explained(error: OSError, source: Path) -> Exception:
     """Returns the documented error for what the operating system said, or `error` itself."""
     what = f"{error.strerror or error}: {error.filename}"
-    if error.errno in _FULL:
-        return ApiError(ErrorCode.DISK_FULL, what, "Free some space and try again.")
     if error.errno in _NOT_PLAIN:
         return ApiError(ErrorCode.CONFLICT, what, _BY_HAND)
-    if error.errno in _READ_ONLY and str(error.filename) == str(source):
+    if isinstance(error, PermissionError) and str(error.filename) == str(source):
         return ApiError(ErrorCode.CONFLICT, f"TensorBoard may not read {source}.", _BY_HAND)
-    if error.errno in _READ_ONLY:
-        return ApiError(ErrorCode.READ_ONLY, what, _BY_HAND)
-    return error
+    return disk_error(error, _BY_HAND) or error

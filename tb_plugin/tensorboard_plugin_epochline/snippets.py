@@ -1,4 +1,4 @@
-"""Code to paste that loads a checkpoint again.
+"""Code to paste that does what the panel does: load a checkpoint, pin it, prune a run.
 
 Pure. Paths and ids come from event files, which may come from strangers.
 
@@ -11,10 +11,11 @@ from __future__ import annotations
 import shlex
 from pathlib import PurePosixPath
 
+from epochline.retention import AnyOf, KeepAllBut, KeepBest, KeepLast, RetentionPolicy
 from epochline.shards import INDEX_ENDING
 from epochline.timeline import CheckpointEntry
 
-__all__ = ["copy_name", "snippets"]
+__all__ = ["commands", "copy_name", "prune_commands", "snippets"]
 
 _WEIGHTS = (".weights.h5", INDEX_ENDING)
 
@@ -37,6 +38,59 @@ def snippets(entry: CheckpointEntry, *, directory: str, path: str) -> dict[str, 
     target = f"./{target}" if target.startswith("-") else target
     words = ["epochline", "restore", directory, "--id", entry.id, "--to", target]
     return {"python": python, "keras": _keras(entry, path), "cli": shlex.join(words)}
+
+
+def commands(entry: CheckpointEntry, *, directory: str) -> dict[str, dict[str, str]]:
+    """Returns what does the same as a button: `pin`, `unpin`, `annotate` and `recover`.
+
+    Each has `python` and `cli`; `annotate` writes down again what is noted now, to be edited.
+
+    Args:
+        entry: The checkpoint.
+        directory: Absolute path of the run directory.
+    """
+    checkpoint = f"epochline.open_run({directory!r}).checkpoint({entry.id!r})"
+    name = f"{directory}@{entry.id}"
+    noted = f"note={entry.note!r}, tags={list(entry.tags)!r}"
+    note = ["epochline", "pin", name, *([] if entry.pinned else ["--remove"]), "--note", entry.note]
+    calls = {
+        "pin": ("pin()", ["epochline", "pin", name]),
+        "unpin": ("unpin()", ["epochline", "pin", name, "--remove"]),
+        "annotate": (f"annotate({noted})", note),
+        "recover": ("recover()", ["epochline", "prune", name, "--undo"]),
+    }
+    return {
+        action: {"python": f"import epochline\n{checkpoint}.{call}", "cli": shlex.join(words)}
+        for action, (call, words) in calls.items()
+    }
+
+
+def prune_commands(policy: RetentionPolicy, *, directory: str) -> dict[str, str]:
+    """Returns what prunes a run in the same way, as `python` and `cli`.
+
+    Args:
+        policy: `KeepLast`, `KeepBest`, `KeepAllBut`, or several of them joined by `|`.
+        directory: Absolute path of the run directory.
+    """
+    parts = policy.policies if isinstance(policy, AnyOf) else (policy,)
+    calls: list[str] = []
+    words = ["epochline", "prune", directory]
+    for part in parts:
+        if isinstance(part, KeepLast):
+            calls.append(f"epochline.KeepLast({part.n})")
+            words.append(f"--keep-last={part.n}")
+        elif isinstance(part, KeepBest):
+            calls.append(f"epochline.KeepBest({part.metric!r}, {part.n})")
+            words.append(f"--keep-best={part.metric}:{part.n}")
+        elif isinstance(part, KeepAllBut):
+            ids = sorted(part.ids)
+            calls.append(f"epochline.KeepAllBut({', '.join(map(repr, ids))})")
+            words += [f"--drop={one}" for one in ids]
+    python = (
+        f"import epochline\nrun = epochline.open_run({directory!r})\n"
+        f"run.prune({' | '.join(calls)}, dry_run=False)"
+    )
+    return {"python": python, "cli": shlex.join([*words, "--yes"])}
 
 
 def copy_name(entry: CheckpointEntry) -> str:

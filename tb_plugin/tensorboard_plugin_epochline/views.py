@@ -15,6 +15,7 @@ from typing import Final, cast
 
 from epochline.errors import CheckpointNotFoundError
 from epochline.events import Decision, Mode, Topic, Verdict
+from epochline.story import shortened, story
 from epochline.timeline import (
     CheckpointEntry,
     DecisionEntry,
@@ -27,11 +28,12 @@ from epochline.timeline import (
 )
 from tensorboard_plugin_epochline.answers import Num, num
 from tensorboard_plugin_epochline.runs import RunGroup
-from tensorboard_plugin_epochline.snippets import snippets
+from tensorboard_plugin_epochline.snippets import commands, snippets
 
-__all__ = ["checkpoint_view", "outline_view", "run_view", "timeline_view"]
+__all__ = ["checkpoint_view", "outline_view", "run_view", "story_view", "timeline_view"]
 
 View = dict[str, object]
+_Decided = DecisionEntry | RestoreEntry
 _RESTORE: Final = "restore"
 _RESTORED: Final = "restored"
 _NOT_IN_OUTLINE: Final[Mapping[str, tuple[str, ...]]] = {
@@ -93,6 +95,12 @@ def _timeline_view(
             "metrics": _metrics([row.metrics for row in timeline.epochs]),
         },
         "checkpoints": _checkpoints(timeline.checkpoints, index),
+        "annotations": {
+            row.id: {"note": row.note, "tags": list(row.tags)}
+            for row in timeline.checkpoints
+            if row.note or row.tags
+        },
+        "recoverable": [row.id for row in timeline.checkpoints if row.recoverable],
         "decisions": _decisions(_in_order(timeline.restores, decisions, index), index),
         "notices": [_notice(item, index) for item in timeline.notices],
         "gaps": [
@@ -125,6 +133,44 @@ def outline_view(run: str, revision: str, timeline: Timeline, *, alive: bool | N
         for column in columns:
             del table[column]
     return view
+
+
+def story_view(run: str, timeline: Timeline, *, alive: bool | None) -> View:
+    """Returns a `Story`: what `epochline why` tells of a run.
+
+    Args:
+        run: Name of the run group.
+        timeline: The run, checked against its files.
+        alive: Whether its writer lives; None when that cannot be told.
+    """
+    index = _index(timeline)
+    outline = _in_order(timeline.restores, timeline.acts, index)
+    places = {_mark(item): place for place, item in enumerate(outline)}
+    lines = [
+        line
+        for line in shortened(story(timeline, timeline.state(alive=alive), whole=False))
+        if line.moment.session in index
+    ]
+    decided = [line.decision or line.restore for line in lines]
+    return {
+        "run": run,
+        "lines": {
+            "session": [index[line.moment.session] for line in lines],
+            "epoch": [line.moment.epoch for line in lines],
+            "wall_time": [line.moment.wall_time for line in lines],
+            "kind": [line.kind for line in lines],
+            "verdict": [line.verdict for line in lines],
+            "sentence": [line.sentence for line in lines],
+            "checkpoint": [line.checkpoint and line.checkpoint.id for line in lines],
+            "decision": [item and places.get(_mark(item)) for item in decided],
+        },
+    }
+
+
+def _mark(item: _Decided) -> tuple[object, ...]:
+    """Returns what no other decision or restore of a run has."""
+    cause = (item.callback, item.position, item.topic) if isinstance(item, DecisionEntry) else ()
+    return (item.session, item.wall_time, item.batch, _verdict(item), *cause)
 
 
 def checkpoint_view(  # noqa: PLR0913 -- all but two are keywords
@@ -179,7 +225,12 @@ def checkpoint_view(  # noqa: PLR0913 -- all but two are keywords
             }
             for item in same_epoch
         ],
+        "pinned": entry.pinned,
+        "note": entry.note,
+        "tags": list(entry.tags),
+        "recoverable": entry.recoverable,
         "snippets": snippets(entry, directory=directory, path=path),
+        "commands": commands(entry, directory=directory),
         "verify": verify,
     }
 
@@ -257,9 +308,6 @@ def _checkpoints(rows: Sequence[CheckpointEntry], index: Mapping[str, int]) -> V
         "weights_kind": [row.weights_kind for row in rows],
         "metrics": _metrics([row.metrics for row in rows]),
     }
-
-
-_Decided = DecisionEntry | RestoreEntry
 
 
 def _in_order(

@@ -66,8 +66,8 @@ def test_json_has_the_documented_keys(command: Command, pima: Path) -> None:
     assert list(checkpoint) == [
         "id", "session", "epoch", "printed_epoch", "step", "batch", "wall_time", "status",
         "reason", "why", "path", "size_bytes", "total_bytes", "digest", "weights_kind",
-        "has_optimizer", "save_seconds", "callback", "parents", "metrics", "health", "tier", "pinned",
-        "note", "tags", "recoverable",
+        "has_optimizer", "save_seconds", "callback", "parents", "metrics", "health", "tier",
+        "pinned", "note", "tags", "recoverable",
     ]  # fmt: skip
     assert (checkpoint["epoch"], checkpoint["printed_epoch"]) == (3, 4)
     assert value["best"] == checkpoint["id"]

@@ -75,6 +75,13 @@ def test_takes_one_checkpoint_back(command: Command, pima: Path) -> None:
     assert value == {"runs": [{"run": "pima", "recovered": ["0002c0ffee000000"]}]}
 
 
+def test_lets_go_only_what_is_named(command: Command, pima: Path) -> None:
+    """All others stay, and the newest does, too."""
+    ids = [item.id for item in open_run(pima).checkpoints if item.restorable]
+    command("prune", pima, "--drop", ids[1], "--drop", ids[-1], "--yes")
+    assert _there(pima) == [2, 4, 5]
+
+
 def test_trash_can_be_left_out_or_emptied(command: Command, logs: Path) -> None:
     """Then it is gone for good."""
     keep = ("--keep-last", "3", "--yes")

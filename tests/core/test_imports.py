@@ -47,6 +47,7 @@ TOP = CORE | {
     "plot",
     "restore",
     "run",
+    "story",
     "upkeep",
 }
 
@@ -67,6 +68,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "planning": (PURE | {"inventory", "retention"}, set()),
     "checkpoints": (PURE, set()),
     "timeline": (PURE | {"checkpoints"}, set()),
+    "story": (PURE | {"timeline"}, set()),
     "store": (PURE | {"dtypes", "retention"}, {"h5py", "numpy", "typing_extensions", "xxhash"}),
     "records": (set(), {"google_crc32c"}),
     "dtypes": (set(), {"numpy"}),

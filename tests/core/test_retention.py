@@ -15,6 +15,7 @@ from epochline.retention import (
     AllOf,
     AnyOf,
     KeepAll,
+    KeepAllBut,
     KeepBest,
     KeepEvery,
     KeepLast,
@@ -57,6 +58,7 @@ def test_only_what_is_there_is_kept(policy: RetentionPolicy, all_: list[Item]) -
     ("policy", "kept"),
     [
         (KeepAll(), "0123456"),
+        (KeepAllBut("1", "5", "9"), "02346"),
         (KeepLast(2), "56"),
         (KeepBest("val_loss", 2), "25"),
         (KeepBest("val_loss", 1, mode="max"), "0"),
@@ -110,6 +112,7 @@ def test_direction_of_a_metric_is_asked_for() -> None:
             "(last 2 or every 60 s) and not best 1 by a",
         ),
         (~(KeepLast(2) & KeepAll()), "not (last 2 and all)"),
+        (KeepLast(1) | KeepAllBut("1", "2"), "last 1 or all but 2 checkpoints"),
         (
             KeepAll()
             .demote("without_optimizer", after=KeepLast(2))

@@ -212,6 +212,10 @@ class Panel:
         """The chart of the learning rate."""
         return self.frame.get_by_role("img", name=re.compile("^Learning rate"))
 
+    def button(self, name: str) -> Locator:
+        """The first button of that name, wherever it is."""
+        return self.frame.get_by_role("button", name=name, exact=True).first
+
     def run_box(self, run: str) -> Locator:
         """The checkbox of a run in the list."""
         return self.frame.get_by_role("checkbox", name=run, exact=True)

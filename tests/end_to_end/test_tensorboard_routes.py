@@ -3,34 +3,13 @@
 from __future__ import annotations
 
 import gzip
-import json
-import os
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.end_to_end import sample_logs
+from tests.end_to_end.golden import assert_golden
 from tests.end_to_end.tensorboard import TensorBoard
-
-GOLDEN = Path(__file__).parents[1] / "data" / "http"
-
-# After a change of the interface on purpose: run
-# `EPOCHLINE_UPDATE_GOLDEN=1 pytest tests/end_to_end/test_tensorboard_routes.py -k golden`,
-# look at the difference, and run the frontend's tests.
-UPDATE = os.environ.get("EPOCHLINE_UPDATE_GOLDEN") == "1"
-
-
-def _settled(value: Any, logdir: str) -> Any:
-    """Returns an answer without what differs from one machine to the next."""
-    if isinstance(value, dict):
-        return {
-            key: f"revision of {value['run']}" if key == "revision" else _settled(item, logdir)
-            for key, item in value.items()
-        }
-    if isinstance(value, list):
-        return [_settled(item, logdir) for item in value]
-    return value.replace(logdir, "/logs") if isinstance(value, str) else value
 
 
 def _only_sample_runs(tensorboard: TensorBoard, answer: Any) -> Any:
@@ -55,6 +34,8 @@ def _only_sample_runs(tensorboard: TensorBoard, answer: Any) -> Any:
         ("timeline", "timeline", {"run": "pima"}),
         ("timelines", "timelines?run=pima&run=pima-decay&run=pyma", {}),
         ("checkpoint", "checkpoint", {"run": "pima", "id": sample_logs.BEST_ID, "verify": "1"}),
+        ("why", "why", {"run": "pima"}),
+        ("plan", "plan", {"run": "pima", "ids": "c0ffee0000000002,c0ffee0000000013"}),
         ("diff", "diff", {"run": "pima", "a": "c0ffee0000000009", "b": sample_logs.BEST_ID}),
         ("scalar_tags", "scalars", {"run": "pima"}),
         ("scalars", "scalars", {"run": "pima", "tag": "train/epoch_loss"}),
@@ -72,12 +53,7 @@ def test_answer_is_the_golden_one(
         reply = tensorboard.get(route, **parameters)
 
     assert reply.status == (404 if name == "error" else 200)
-    answer = _settled(_only_sample_runs(tensorboard, reply.json), str(tensorboard.logdir))
-    path = GOLDEN / f"{name}.json"
-    if UPDATE:
-        text = json.dumps(answer, indent=2, ensure_ascii=False)
-        path.write_text(text + "\n", encoding="utf-8")
-    assert answer == json.loads(path.read_text(encoding="utf-8"))
+    assert_golden(name, _only_sample_runs(tensorboard, reply.json), tensorboard.logdir)
 
 
 def test_no_record_is_missing(tensorboard: TensorBoard) -> None:

@@ -16,7 +16,7 @@ from epochline.statistics import Measurer
 from epochline.store import digest_bytes
 from epochline.timeline import CheckpointEntry, Status
 from tensorboard_plugin_epochline.answers import ApiError
-from tensorboard_plugin_epochline.diff import diff_view
+from tensorboard_plugin_epochline.diff import Side, diff_view
 from tensorboard_plugin_epochline.directories import RunDirectory
 
 OFFSET = 16
@@ -76,7 +76,8 @@ def _view(
     a: CheckpointEntry, b: CheckpointEntry, run_dir: Path, *, local: bool = True
 ) -> dict[str, Any]:
     directory = RunDirectory(shown=str(run_dir), local=run_dir if local else None)
-    view = diff_view("run", a, b, directory)
+    sides = [Side(run="run", entry=entry, directory=directory) for entry in (a, b)]
+    view = diff_view(*sides)
     assert json.loads(json.dumps(view, allow_nan=False)) == view
     return view
 

@@ -183,3 +183,17 @@ def test_server_knows_its_own_names() -> None:
 def test_missing_flags_mean_loopback() -> None:
     """Some hosts of TensorBoard hand no flags to plugins."""
     assert Policy.of_flags(None).refusal is None
+
+
+@pytest.mark.parametrize(
+    ("ids", "pinned"), [("a", True), (["a", 1], True), ([["a"]], True), (["a"], "true"), ([], 1)]
+)
+def test_value_of_another_kind_is_refused(ids: object, pinned: object) -> None:
+    """A list holds texts only, and what is true or false is not a number."""
+    kinds = {"ids": list, "pinned": bool}
+    right = {"run": "pima", "ids": ["a"], "pinned": False}
+    assert parse_body(_facts(right), tuple(right), kinds) == right
+    with pytest.raises(ApiError) as raised:
+        parse_body(_facts({"run": "pima", "ids": ids, "pinned": pinned}), tuple(right), kinds)
+    assert raised.value.code == "bad_request"
+    assert "ids (a list of texts), pinned (true or false)" in raised.value.message

@@ -8,8 +8,9 @@ from dataclasses import replace
 
 import pytest
 
+from epochline.retention import KeepAllBut, KeepBest, KeepLast
 from epochline.timeline import CheckpointEntry
-from tensorboard_plugin_epochline.snippets import copy_name, snippets
+from tensorboard_plugin_epochline.snippets import commands, copy_name, prune_commands, snippets
 
 HOSTILE = ["it's", 'a "b"', "$(rm -rf ~)", "`id`", "a\nimport os", "x'); import os #", "\\'", "–"]
 
@@ -65,3 +66,29 @@ def test_name_that_looks_like_an_option_is_none(entry: CheckpointEntry) -> None:
     code = snippets(replace(entry, path="-f.weights.h5"), directory="/logs", path="/logs/x")
 
     assert shlex.split(code["cli"])[-1].startswith("./-f")
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_commands_of_the_buttons_stay_text(entry: CheckpointEntry, text: str) -> None:
+    """Whatever a path, an id or a note holds, there is one call and one command."""
+    hostile = replace(entry, id=text, note=text, tags=(text,))
+
+    for code in commands(hostile, directory=f"/{text}").values():
+        imported, call = ast.parse(code["python"]).body
+        assert ast.unparse(imported) == "import epochline"
+        assert isinstance(call, ast.Expr)
+        words = shlex.split(code["cli"])
+        assert words[0] == "epochline"
+        assert words[2] == f"/{text}@{text}"
+
+
+def test_prune_is_written_as_it_was_chosen() -> None:
+    """By rule or by name, in Python and in a shell."""
+    rule = prune_commands(KeepLast(2) | KeepBest("val_loss", 3), directory="/logs/a b")
+    assert rule["cli"] == "epochline prune '/logs/a b' --keep-last=2 --keep-best=val_loss:3 --yes"
+    assert rule["python"].endswith(
+        "run.prune(epochline.KeepLast(2) | epochline.KeepBest('val_loss', 3), dry_run=False)"
+    )
+    named = prune_commands(KeepAllBut("b", "a"), directory="/logs")
+    assert named["cli"] == "epochline prune /logs --drop=a --drop=b --yes"
+    assert named["python"].endswith("run.prune(epochline.KeepAllBut('a', 'b'), dry_run=False)")

@@ -33,6 +33,7 @@ from epochline.restore import parse_reference
 from epochline.retention import (
     AnyOf,
     KeepAll,
+    KeepAllBut,
     KeepBest,
     KeepEvery,
     KeepLast,
@@ -84,6 +85,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     keep.add_argument("--keep-every", metavar="N", type=int, help="one of every N epochs")
     keep.add_argument(
         "--keep-every-seconds", metavar="S", type=float, help="one of every S seconds"
+    )
+    keep.add_argument(
+        "--drop",
+        metavar="ID",
+        action="append",
+        default=[],
+        help="all but this one, and others so named",
     )
     parser.add_argument(
         "--without-optimizer-after",
@@ -175,6 +183,8 @@ def _parts(args: argparse.Namespace) -> list[RetentionPolicy]:
         parts.append(KeepEvery(epochs=args.keep_every))
     if args.keep_every_seconds is not None:
         parts.append(KeepEvery(seconds=args.keep_every_seconds))
+    if args.drop:
+        parts.append(KeepAllBut(*args.drop))
     return parts
 
 

@@ -9,9 +9,9 @@ from rich.text import Text
 
 from epochline.cli.command import CommandError, add_json, add_logdir, run_at
 from epochline.cli.output import Grid, emit, emit_json, grid, styled
-from epochline.cli.story import Line, shortened, story
 from epochline.cli.values import decision_value, moment_value
 from epochline.run import Run
+from epochline.story import Line, shortened, story
 
 HELP = "tell what was decided, and why"
 DESCRIPTION = """\
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     """Prints the story."""
     item = run_at(args.logdir)
     whole = args.all or args.epoch is not None
-    lines = story(item, whole=whole)
+    lines = story(item.timeline, item.state, whole=whole)
     if args.epoch is not None:
         lines = [line for line in lines if line.moment.epoch == args.epoch - 1]
         if not lines:

@@ -7,13 +7,19 @@
  */
 import { type Decoder, decode, ShapeError } from './decode';
 import type {
+  Annotation,
   CheckpointDetail,
   Diff,
   ErrorCode,
+  Note,
+  PruneAnswer,
+  PrunePlan,
   RestoreAnswer,
   Runs,
+  Story,
   Timeline,
   Timelines,
+  UndoAnswer,
 } from './types';
 
 const TIMEOUT_MS = 30_000;
@@ -52,9 +58,28 @@ export interface Api {
   timeline(run: string): Promise<Timeline>;
   checkpoint(run: string, id: string, verify: boolean): Promise<CheckpointDetail>;
   /** Reads both files where their digests differ; stops when the signal says so. */
-  diff(run: string, a: string, b: string, signal: AbortSignal): Promise<Diff>;
+  diff(a: Named, b: Named, signal: AbortSignal): Promise<Diff>;
+  /** The story of a run, as `epochline why` tells it. */
+  why(run: string): Promise<Story>;
+  /** What a prune would do; changes nothing. */
+  plan(run: string, rule: PruneRule): Promise<PrunePlan>;
   restore(run: string, id: string): Promise<RestoreAnswer>;
+  pin(run: string, id: string, pinned: boolean): Promise<Annotation>;
+  annotate(run: string, id: string, note: Note): Promise<Annotation>;
+  prune(run: string, ids: readonly string[]): Promise<PruneAnswer>;
+  undo(run: string, ids: readonly string[]): Promise<UndoAnswer>;
 }
+
+/** A checkpoint by its run and id. */
+export interface Named {
+  readonly run: string;
+  readonly id: string;
+}
+
+/** What goes: the named ones, or all but the newest and the best. */
+export type PruneRule =
+  | { readonly ids: readonly string[] }
+  | { readonly last: number; readonly best: number; readonly metric: string };
 
 async function send(url: string, init: RequestInit): Promise<Response> {
   try {
@@ -96,6 +121,17 @@ async function read<T>(response: Response, decoder: Decoder<T>): Promise<T> {
 
 function query(route: string, parameters: Record<string, string>): string {
   return `./${route}?${new URLSearchParams(parameters)}`;
+}
+
+/** Asks for a change. How long it takes is up to the disk. */
+async function post<T>(route: string, value: object, decoder: Decoder<T>): Promise<T> {
+  const response = await send(`./${route}`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', 'X-XSRF-Protected': '1' },
+    body: JSON.stringify(value),
+    signal: null,
+  });
+  return read(response, decoder);
 }
 
 /** Proxies refuse longer addresses. */
@@ -158,17 +194,26 @@ export function httpApi(): Api {
       // Reading a large file again takes as long as the disk needs.
       return read(await send(url, verify ? { signal: null } : {}), decode.checkpoint);
     },
-    async diff(run, a, b, signal) {
-      return read(await send(query('diff', { run, a, b }), { signal }), decode.diff);
+    async diff(a, b, signal) {
+      const { run } = a;
+      const url = query('diff', { run, a: a.id, b: b.id, run_b: b.run });
+      return read(await send(url, { signal }), decode.diff);
     },
-    async restore(run, id) {
-      const response = await send('./restore', {
-        method: 'POST',
-        headers: { 'Content-Type': 'application/json', 'X-XSRF-Protected': '1' },
-        body: JSON.stringify({ run, id, to: 'file' }),
-        signal: null,
-      });
-      return read(response, decode.restore);
+    async why(run) {
+      return read(await send(query('why', { run }), {}), decode.why);
     },
+    async plan(run, rule) {
+      const texts: Record<string, string> =
+        'ids' in rule
+          ? { ids: rule.ids.join(',') }
+          : { last: String(rule.last), best: String(rule.best), metric: rule.metric };
+      return read(await send(query('plan', { run, ...texts }), {}), decode.plan);
+    },
+    restore: (run, id) => post('restore', { run, id, to: 'file' }, decode.restore),
+    pin: (run, id, pinned) => post('pin', { run, id, pinned }, decode.annotation),
+    annotate: (run, id, { note, tags }) =>
+      post('annotate', { run, id, note, tags }, decode.annotation),
+    prune: (run, ids) => post('prune', { run, ids }, decode.prune),
+    undo: (run, ids) => post('undo', { run, ids }, decode.undo),
   };
 }

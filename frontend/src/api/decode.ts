@@ -4,6 +4,7 @@
  * Must not transform: a decoder returns the value it was given. Unknown fields pass.
  */
 import {
+  type Annotation,
   BASES,
   type CheckpointDetail,
   DIRECTIONS,
@@ -12,6 +13,8 @@ import {
   ERROR_CODES,
   type ErrorAnswer,
   type Num,
+  type PruneAnswer,
+  type PrunePlan,
   REASONS,
   type RestoreAnswer,
   RUN_STATES,
@@ -19,9 +22,12 @@ import {
   type Scalars,
   type ScalarTags,
   STATUSES,
+  STORY_KINDS,
+  type Story,
   type Timeline,
   type Timelines,
   TOPICS,
+  type UndoAnswer,
   WEIGHTS_KINDS,
 } from './types';
 
@@ -135,7 +141,7 @@ const runs: Decoder<Runs> = object({
   ),
   other_runs: count,
   logdir: text,
-  actions: object({ restore: permission }),
+  actions: object({ restore: permission, change: permission }),
 });
 
 const session = object<Timeline['sessions'][number]>({
@@ -194,6 +200,9 @@ const decisions = columns<Timeline['decisions']>(
   }),
 );
 
+const noted = { note: text, tags: list(text) };
+const commands = object({ python: text, cli: text });
+
 const timeline: Decoder<Timeline> = object({
   run: text,
   revision: text,
@@ -205,6 +214,8 @@ const timeline: Decoder<Timeline> = object({
   sessions: list(session),
   history,
   checkpoints,
+  annotations: record(object(noted)),
+  recoverable: list(text),
   decisions,
   notices: list(
     object({
@@ -238,7 +249,11 @@ const checkpoint: Decoder<CheckpointDetail> = object({
   save_seconds: num,
   metrics: record(num),
   decisions: list(object({ topic: text, verdict: text, callback: text, sentence: text })),
+  ...noted,
+  pinned: flag,
+  recoverable: flag,
   snippets: object({ python: text, keras: text, cli: text }),
+  commands: object({ pin: commands, unpin: commands, annotate: commands, recover: commands }),
   verify: nullable(object({ ok: flag, message: text })),
 });
 
@@ -261,6 +276,7 @@ const changes = {
 
 const diff: Decoder<Diff> = object({
   run: text,
+  run_b: text,
   a: text,
   b: text,
   sentence: text,
@@ -317,6 +333,63 @@ const restore: Decoder<RestoreAnswer> = object({
   message: text,
 });
 
+const annotation: Decoder<Annotation> = object({
+  ...noted,
+  run: text,
+  id: text,
+  pinned: flag,
+  message: text,
+});
+
+const steps = columns<PrunePlan['goes']>(
+  object({
+    id: list(text),
+    epoch: list(integer),
+    name: list(text),
+    size_bytes: list(number),
+    why: list(text),
+  }),
+);
+
+const plan: Decoder<PrunePlan> = object({
+  run: text,
+  policy: text,
+  goes: steps,
+  stays: steps,
+  count,
+  frees_bytes: number,
+  left_bytes: number,
+  message: text,
+  commands,
+});
+
+const prune: Decoder<PruneAnswer> = object({
+  run: text,
+  deleted: list(text),
+  trashed: list(text),
+  freed_bytes: number,
+  problems: list(text),
+  message: text,
+});
+
+const undo: Decoder<UndoAnswer> = object({ run: text, recovered: list(text), message: text });
+
+const why: Decoder<Story> = object({
+  run: text,
+  lines: columns<Story['lines']>(
+    object({
+      session: list(count),
+      epoch: list(integer),
+      wall_time: list(number),
+      kind: list(oneOf(STORY_KINDS)),
+      verdict: list(text),
+      sentence: list(text),
+      checkpoint: list(nullable(text)),
+      decision: list(nullable(count)),
+    }),
+  ),
+});
+
 const failure = object({ code: oneOf(ERROR_CODES), message: text, hint: text });
 
 const error: Decoder<ErrorAnswer> = object({ error: failure });
@@ -336,5 +409,10 @@ export const decode = {
   scalarTags,
   scalars,
   restore,
+  annotation,
+  plan,
+  prune,
+  undo,
+  why,
   error,
 } as const;

@@ -35,6 +35,9 @@ export const DIRECTIONS = ['min', 'max'] as const;
 export const WEIGHTS_KINDS = ['raw', 'ema'] as const;
 export const BASES = ['digests', 'bytes', 'statistics', 'nothing'] as const;
 
+export const STORY_KINDS = ['session', 'restore', 'notice', 'checkpoint', 'decision'] as const;
+
+export type StoryKind = (typeof STORY_KINDS)[number];
 export type ErrorCode = (typeof ERROR_CODES)[number];
 export type RunState = (typeof RUN_STATES)[number];
 export type EndReason = (typeof END_REASONS)[number];
@@ -57,6 +60,8 @@ export interface Permission {
 
 export interface Actions {
   restore: Permission;
+  /** Pins, notes, prunes and their undo. */
+  change: Permission;
 }
 
 export interface RunSummary {
@@ -150,6 +155,11 @@ export interface Gap {
   message: string;
 }
 
+export interface Note {
+  note: string;
+  tags: string[];
+}
+
 /** An `Outline`, and what of a `Timeline` is read besides: its further decisions. */
 export interface Timeline {
   run: string;
@@ -162,6 +172,10 @@ export interface Timeline {
   sessions: Session[];
   history: History;
   checkpoints: Checkpoints;
+  /** By id; only of checkpoints that have any. */
+  annotations: Record<string, Note>;
+  /** Ids of those that can be taken out of the trash. */
+  recoverable: string[];
   decisions: Decisions;
   notices: Notice[];
   gaps: Gap[];
@@ -172,7 +186,13 @@ export interface Timelines {
   failures: { run: string; error: ErrorAnswer['error'] }[];
 }
 
-export interface CheckpointDetail {
+/** What does the same as a button, ready to paste. */
+export interface Commands {
+  python: string;
+  cli: string;
+}
+
+export interface CheckpointDetail extends Note {
   run: string;
   id: string;
   session: number;
@@ -191,7 +211,10 @@ export interface CheckpointDetail {
   save_seconds: Num;
   metrics: Record<string, Num>;
   decisions: { topic: string; verdict: string; callback: string; sentence: string }[];
+  pinned: boolean;
+  recoverable: boolean;
   snippets: { python: string; keras: string; cli: string };
+  commands: { pin: Commands; unpin: Commands; annotate: Commands; recover: Commands };
   verify: { ok: boolean; message: string } | null;
 }
 
@@ -231,6 +254,7 @@ export interface VariableChanges extends ChangeColumns {
 
 export interface Diff {
   run: string;
+  run_b: string;
   a: string;
   b: string;
   sentence: string;
@@ -263,4 +287,68 @@ export interface RestoreAnswer {
   digest: string;
   created: boolean;
   message: string;
+}
+
+export interface Annotation extends Note {
+  run: string;
+  id: string;
+  pinned: boolean;
+  message: string;
+}
+
+export interface PruneSteps {
+  id: string[];
+  epoch: number[];
+  name: string[];
+  size_bytes: number[];
+  why: string[];
+}
+
+/** What a prune would do. */
+export interface PrunePlan {
+  run: string;
+  policy: string;
+  goes: PruneSteps;
+  /** Named, and yet they stay. */
+  stays: PruneSteps;
+  count: number;
+  frees_bytes: number;
+  left_bytes: number;
+  message: string;
+  commands: Commands;
+}
+
+export interface PruneAnswer {
+  run: string;
+  deleted: string[];
+  /** Those of them that can be taken back. */
+  trashed: string[];
+  freed_bytes: number;
+  problems: string[];
+  message: string;
+}
+
+export interface UndoAnswer {
+  run: string;
+  recovered: string[];
+  message: string;
+}
+
+/** The story of a run, as `epochline why` tells it. */
+export interface Story {
+  run: string;
+  lines: StoryLines;
+}
+
+export interface StoryLines {
+  session: number[];
+  epoch: number[];
+  wall_time: number[];
+  kind: StoryKind[];
+  verdict: string[];
+  sentence: string[];
+  /** Id of the checkpoint that a line is about. */
+  checkpoint: (string | null)[];
+  /** Place of its decision in the outline of the run. */
+  decision: (number | null)[];
 }

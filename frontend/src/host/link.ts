@@ -36,13 +36,14 @@ export function hostRunFilter(): string {
   return new URLSearchParams(search).get('runFilter') ?? '';
 }
 
-function replaceHash(host: Window, key: string, value: string): void {
+function replaceHash(host: Window, key: string, value: string, step: boolean): void {
   const tokens = host.location.hash
     .replace(/^#/, '')
     .split('&')
     .filter((token) => token !== '' && !token.startsWith(`${encodeURIComponent(key)}=`));
   if (value !== '') tokens.push(`${encodeURIComponent(key)}=${encodeURIComponent(value)}`);
-  host.history.replaceState(host.history.state, '', `#${tokens.join('&')}`);
+  const change = step ? 'pushState' : 'replaceState';
+  host.history[change](host.history.state, '', `#${tokens.join('&')}`);
 }
 
 /** Browsers refuse more changes than about a hundred in ten seconds: a slider makes more. */
@@ -78,8 +79,10 @@ function writeLink(state: LinkState, before: LinkState): void {
     const key = LINK_PREFIX + name;
     try {
       const setString = host.tensorboard?.tf_storage?.setString;
-      if (setString) setString(key, value, { useLocationReplace: true, defaultValue: '' });
-      else replaceHash(host, key, value);
+      // Opening a comparison is a step that the browser's Back takes back.
+      const step = name === 'compare' && old[name] === '';
+      if (setString) setString(key, value, { useLocationReplace: !step, defaultValue: '' });
+      else replaceHash(host, key, value, step);
     } catch {
       return;
     }

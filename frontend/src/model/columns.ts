@@ -10,6 +10,8 @@ export type ColumnId =
   | 'size'
   | 'reason'
   | 'why'
+  | 'tags'
+  | 'note'
   | 'file'
   | 'id'
   | `metric:${string}`
@@ -24,6 +26,8 @@ const PLAIN = [
   'size',
   'reason',
   'why',
+  'tags',
+  'note',
   'file',
   'id',
 ] as const satisfies readonly ColumnId[];
@@ -38,6 +42,8 @@ const WIDTHS: Record<(typeof PLAIN)[number], number> = {
   size: 74,
   reason: 96,
   why: 190,
+  tags: 120,
+  note: 190,
   file: 220,
   id: 150,
 };
@@ -70,6 +76,8 @@ export function allColumns(metrics: readonly string[], severalRuns: boolean): Co
     'size',
     'reason',
     'why',
+    'tags',
+    'note',
     'file',
     'id',
   ];

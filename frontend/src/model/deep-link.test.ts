@@ -20,6 +20,11 @@ const FULL: LinkState = {
   zoom: [-0.5, 1e21],
   sort: { column: 'metric:val=&loss', descending: true },
   rowFilter: { text: 'epoch 3 & "more"', status: 'restorable' },
+  compare: [
+    { kind: 'checkpoint', run: 'a', id: '1' },
+    { kind: 'checkpoint', run: 'b~', id: '2' },
+  ],
+  why: 'a/b',
   columns: ['status', 'delta:a,b'],
 };
 

@@ -10,7 +10,7 @@ import { type ColumnId, isColumnId } from './columns';
 import { DEFAULT_SORT, NO_FILTER, type RowFilter, type Sort, STATUS_FILTERS } from './rows';
 import { ALL_RUNS, type RunFilter } from './run-filter';
 import { MAX_SMOOTHING } from './smooth';
-import { parseTarget, type Target, targetKey } from './target';
+import { type CheckpointTarget, parseTarget, type Target, targetKey } from './target';
 
 export const LINK_PREFIX = 'p.epochline.';
 export const LINK_KEYS = [
@@ -27,6 +27,8 @@ export const LINK_KEYS = [
   'filter',
   'status',
   'columns',
+  'compare',
+  'why',
 ] as const;
 export type LinkKey = (typeof LINK_KEYS)[number];
 
@@ -48,7 +50,13 @@ export interface LinkState {
   readonly rowFilter: RowFilter;
   /** Null shows those that fit. */
   readonly columns: readonly ColumnId[] | null;
+  /** The two checkpoints that are compared. */
+  readonly compare: Pair | null;
+  /** The run whose story is told. */
+  readonly why: string | null;
 }
+
+export type Pair = readonly [CheckpointTarget, CheckpointTarget];
 
 export const DEFAULT_LINK: LinkState = {
   metric: null,
@@ -63,6 +71,8 @@ export const DEFAULT_LINK: LinkState = {
   sort: DEFAULT_SORT,
   rowFilter: NO_FILTER,
   columns: null,
+  compare: null,
+  why: null,
 };
 
 function formatSort({ column, descending }: Sort): string {
@@ -92,6 +102,8 @@ export function formatLink(state: LinkState): Record<LinkKey, string> {
     filter: state.rowFilter.text,
     status: state.rowFilter.status === NO_FILTER.status ? '' : state.rowFilter.status,
     columns: state.columns === null ? '' : JSON.stringify(state.columns),
+    compare: state.compare === null ? '' : JSON.stringify(state.compare.map(targetKey)),
+    why: state.why ?? '',
   };
 }
 
@@ -114,6 +126,12 @@ function parseRuns(text: string): RunFilter {
 function parseColumns(text: string): ColumnId[] | null {
   const columns = parseTexts(text)?.filter(isColumnId) ?? [];
   return columns.length === 0 ? null : columns;
+}
+
+function parsePair(text: string): Pair | null {
+  const [a, b, ...rest] = (parseTexts(text) ?? []).map(parseTarget);
+  if (a?.kind !== 'checkpoint' || b?.kind !== 'checkpoint' || rest.length > 0) return null;
+  return [a, b];
 }
 
 function parseSmoothing(text: string): number {
@@ -144,6 +162,8 @@ export function parseLink(values: Partial<Record<LinkKey, string>>): LinkState {
       status: STATUS_FILTERS.find((status) => status === values.status) ?? NO_FILTER.status,
     },
     columns: parseColumns(values.columns ?? ''),
+    compare: parsePair(values.compare ?? ''),
+    why: values.why || null,
   };
 }
 

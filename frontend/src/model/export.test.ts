@@ -19,7 +19,7 @@ describe('CSV', () => {
 
   test('has a heading and a line per row', () => {
     expect(lines[0]).toBe(
-      'run,id,epoch,step,wall_time,status,reason,size_bytes,val_loss,f1,file,why',
+      'run,id,epoch,step,wall_time,status,reason,size_bytes,val_loss,f1,file,why,tags,note',
     );
     expect(lines).toHaveLength(rows.length + 2);
   });

@@ -1,5 +1,6 @@
 /** The table as a file: CSV for spreadsheets, JSON for programs. Pure text. */
 import type { Num } from '../api/types';
+import type { ChangeRow } from './compare';
 import { type Checkpoint, metricOf } from './run';
 
 export interface ExportedCheckpoint {
@@ -15,6 +16,8 @@ export interface ExportedCheckpoint {
   readonly size_bytes: Num;
   readonly file: string;
   readonly why: string;
+  readonly tags: readonly string[];
+  readonly note: string;
   readonly metrics: Readonly<Record<string, Num>>;
 }
 
@@ -30,6 +33,8 @@ function exported(row: Checkpoint, metrics: readonly string[]): ExportedCheckpoi
     size_bytes: row.sizeBytes,
     file: row.name,
     why: row.why,
+    tags: row.tags,
+    note: row.note,
     metrics: Object.fromEntries(metrics.map((name) => [name, metricOf(row, name)])),
   };
 }
@@ -57,7 +62,7 @@ function csvNumber(value: Num): string {
 /** RFC 4180, with a heading; a metric is a column under its own name. */
 export function toCsv(rows: readonly Checkpoint[], metrics: readonly string[]): string {
   const fixed = ['run', 'id', 'epoch', 'step', 'wall_time', 'status', 'reason', 'size_bytes'];
-  const heading = [...fixed, ...metrics, 'file', 'why'].map(csvText);
+  const heading = [...fixed, ...metrics, 'file', 'why', 'tags', 'note'].map(csvText);
   const lines = rows.map((row) => {
     const value = exported(row, metrics);
     const numbers = [value.size_bytes, ...metrics.map((name) => value.metrics[name] ?? null)];
@@ -66,8 +71,28 @@ export function toCsv(rows: readonly Checkpoint[], metrics: readonly string[]): 
       ...[value.epoch, value.step, value.wall_time].map(csvNumber),
       ...[value.status, value.reason].map(csvText),
       ...numbers.map(csvNumber),
-      ...[value.file, value.why].map(csvText),
+      ...[value.file, value.why, value.tags.join(' '), value.note].map(csvText),
     ];
   });
+  return [heading, ...lines].map((cells) => `${cells.join(',')}\r\n`).join('');
+}
+
+/** The rows of a comparison. */
+export function changesCsv(rows: readonly ChangeRow[]): string {
+  const heading = [
+    'name',
+    'size',
+    'optimizer',
+    'relative',
+    'at_least',
+    'cosine',
+    'max_abs',
+    'note',
+  ];
+  const lines = rows.map((row) => [
+    ...[row.name, row.size, String(row.optimizer)].map(csvText),
+    ...[row.relative, row.atLeast, row.cosine, row.maxAbs].map(csvNumber),
+    csvText(row.note),
+  ]);
   return [heading, ...lines].map((cells) => `${cells.join(',')}\r\n`).join('');
 }

@@ -7,6 +7,7 @@ import {
   formatEpoch,
   formatLearningRate,
   formatMetric,
+  formatPercent,
   formatTime,
   plural,
 } from './format';
@@ -98,5 +99,16 @@ test('a count agrees with its noun', () => {
     '1 run',
     '0 runs',
     '1,200 runs',
+  ]);
+});
+
+test('a share is a percentage with the digits that matter', () => {
+  expect([0.18, 0.0123, 2.5, 0, 1e-7, 'Infinity' as const].map(formatPercent)).toEqual([
+    '18.0 %',
+    '1.23 %',
+    '250 %',
+    '0 %',
+    '1.0e−5 %',
+    '∞',
   ]);
 });

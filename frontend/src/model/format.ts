@@ -35,6 +35,18 @@ export function formatDelta(value: number): string {
   return value > 0 ? `+${formatMetric(value)}` : formatMetric(value);
 }
 
+/** A share as a percentage with three digits: `18.0 %`, `0.042 %`. */
+export function formatPercent(value: Num | undefined): string {
+  const other = special(value);
+  if (other !== null) return other;
+  const percent = 100 * Number(value);
+  if (percent === 0) return '0 %';
+  const size = Math.abs(percent);
+  const digits = size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3;
+  if (size < 0.001) return `${minus(percent.toExponential(1))} %`;
+  return `${minus(percent.toFixed(digits))} %`;
+}
+
 /** A learning rate in the short form people type: 0.001, 3e-5. */
 export function formatLearningRate(value: Num | undefined): string {
   const other = special(value);

@@ -38,8 +38,8 @@ const haystacks = new WeakMap<Checkpoint, string>();
 function haystack(row: Checkpoint): string {
   let text = haystacks.get(row);
   if (text === undefined) {
-    const { run, status, reason, name, why, id } = row;
-    text = `${run} ${status} ${reason} ${name} ${why} ${id}`.toLowerCase();
+    const { run, status, reason, name, why, id, note, tags } = row;
+    text = [run, status, reason, name, why, id, note, ...tags].join(' ').toLowerCase();
     haystacks.set(row, text);
   }
   return text;
@@ -86,6 +86,10 @@ function sortValue(column: ColumnId, best: ReadonlySet<string>) {
         return row.reason;
       case 'why':
         return row.why;
+      case 'tags':
+        return row.tags.join(', ');
+      case 'note':
+        return row.note;
       case 'file':
         return row.name;
       case 'id':

@@ -9,10 +9,10 @@ import { branches, type Piece } from './branches';
 import { memo } from './memo';
 import { toNumbers } from './num';
 import { smooth } from './smooth';
-import { type Target, targetKey } from './target';
+import { type CheckpointTarget, type Target, targetKey } from './target';
 
 export interface Checkpoint extends Position {
-  readonly target: Target;
+  readonly target: CheckpointTarget;
   readonly key: string;
   readonly run: string;
   readonly id: string;
@@ -23,6 +23,10 @@ export interface Checkpoint extends Position {
   readonly name: string;
   readonly sizeBytes: Num;
   readonly weightsKind: WeightsKind;
+  readonly note: string;
+  readonly tags: readonly string[];
+  /** Whether it can be taken out of the trash. */
+  readonly recoverable: boolean;
   readonly metrics: Record<string, Num[]>;
 }
 
@@ -72,6 +76,26 @@ export function metricOf(checkpoint: Checkpoint, metric: string): Num {
   return checkpoint.metrics[metric]?.[checkpoint.index] ?? null;
 }
 
+/**
+ * What a checkpoint is compared with where nobody chose: the best of its run; the best itself with the
+ * checkpoint before it, else the one after it. Null when it is alone.
+ */
+export function compareTarget(
+  model: RunModel,
+  checkpoint: Checkpoint,
+  best: ReadonlySet<string>,
+): Checkpoint | null {
+  const others = model.checkpoints.filter(
+    ({ key, status }) => key !== checkpoint.key && status !== 'failed',
+  );
+  return (
+    others.find(({ key }) => best.has(key)) ??
+    others.findLast(({ index }) => index < checkpoint.index) ??
+    others[0] ??
+    null
+  );
+}
+
 function position(columns: Timeline['checkpoints'] | Timeline['decisions'], i: number): Position {
   return {
     session: columns.session[i] ?? 0,
@@ -81,9 +105,13 @@ function position(columns: Timeline['checkpoints'] | Timeline['decisions'], i: n
   };
 }
 
-function checkpointRows(run: string, columns: Timeline['checkpoints']): Checkpoint[] {
+const NO_TAGS: readonly string[] = [];
+
+function checkpointRows(timeline: Timeline): Checkpoint[] {
+  const { run, annotations, checkpoints: columns } = timeline;
+  const recoverable = new Set(timeline.recoverable);
   return columns.id.map((id, index) => {
-    const target: Target = { kind: 'checkpoint', run, id };
+    const target: CheckpointTarget = { kind: 'checkpoint', run, id };
     return {
       ...position(columns, index),
       target,
@@ -97,6 +125,9 @@ function checkpointRows(run: string, columns: Timeline['checkpoints']): Checkpoi
       name: columns.name[index] ?? '',
       sizeBytes: columns.size_bytes[index] ?? null,
       weightsKind: columns.weights_kind[index] ?? 'raw',
+      note: annotations[id]?.note ?? '',
+      tags: annotations[id]?.tags ?? NO_TAGS,
+      recoverable: recoverable.has(id),
       metrics: columns.metrics,
     };
   });
@@ -157,7 +188,7 @@ export function buildRun(timeline: Timeline): RunModel {
   const { run, history } = timeline;
   const start = timeline.sessions[0]?.started ?? history.wall_time[0] ?? 0;
   const onEpochs = epochAxis(timeline);
-  const checkpoints = checkpointRows(run, timeline.checkpoints);
+  const checkpoints = checkpointRows(timeline);
   const decisions = decisionRows(run, timeline.decisions);
   const { pieces, abandoned } = branches(timeline);
   const xs = memo((axis: Axis) => {

@@ -3,8 +3,14 @@
  *
  * Checkpoints are named by id, decisions by their place in the run's list, which only grows.
  */
+export interface CheckpointTarget {
+  readonly kind: 'checkpoint';
+  readonly run: string;
+  readonly id: string;
+}
+
 export type Target =
-  | { readonly kind: 'checkpoint'; readonly run: string; readonly id: string }
+  | CheckpointTarget
   | { readonly kind: 'decision'; readonly run: string; readonly index: number };
 
 /** A text that is equal exactly for equal targets. */

@@ -40,6 +40,8 @@ export const COLUMN_LABEL = {
   size: 'Size',
   reason: 'Reason',
   why: 'Why',
+  tags: 'Tags',
+  note: 'Note',
   file: 'File',
   id: 'Id',
 } as const;

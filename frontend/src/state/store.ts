@@ -5,7 +5,7 @@
  */
 import { batch, computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import type { ApiError } from '../api/client';
-import type { Permission, Runs } from '../api/types';
+import type { Actions, Permission, Runs } from '../api/types';
 import { formatLink, type LinkState } from '../model/deep-link';
 import type { Theme } from '../model/palette';
 import type { Checkpoint, Decision, RunModel } from '../model/run';
@@ -37,6 +37,12 @@ export interface Store extends RunSignals, RowSignals, PointingSignals {
   readonly selectedCheckpoint: ReadonlySignal<Checkpoint | null>;
   readonly selectedDecision: ReadonlySignal<Decision | null>;
   readonly restorePermission: ReadonlySignal<Permission>;
+  /** Whether pins, notes and prunes are possible. */
+  readonly changePermission: ReadonlySignal<Permission>;
+  /** Keys of the checkpoints that are marked in the table. */
+  readonly marked: Signal<ReadonlySet<string>>;
+  /** These checkpoints, as far as they are shown, oldest first. */
+  readonly markedRows: ReadonlySignal<readonly Checkpoint[]>;
 
   change(part: Partial<LinkState>): void;
   /** Takes over a link that was edited or gone back to. */
@@ -76,6 +82,10 @@ export function createStore(initial: LinkState, framedByStranger = false): Store
   const theme = signal<Theme>('light');
   const link = signal(initial);
   const ofRuns = runSignals(runs, models, link, theme);
+  const ofRows = rowSignals(link, ofRuns);
+  const marked = signal<ReadonlySet<string>>(new Set());
+  const permission = (name: keyof Actions) =>
+    computed(() => (framedByStranger ? FRAMED : (runs.value?.actions[name] ?? NOT_ASKED_YET)));
   return {
     runs,
     models,
@@ -87,11 +97,18 @@ export function createStore(initial: LinkState, framedByStranger = false): Store
     railSearch: signal(''),
     announcement: signal(''),
     ...ofRuns,
-    ...rowSignals(link, ofRuns),
+    ...ofRows,
     ...pointingSignals(link, ofRuns),
     ...selected(models, link),
-    restorePermission: computed(() =>
-      framedByStranger ? FRAMED : (runs.value?.actions.restore ?? NOT_ASKED_YET),
+    restorePermission: permission('restore'),
+    changePermission: permission('change'),
+    marked,
+    markedRows: computed(() =>
+      marked.value.size === 0
+        ? []
+        : ofRows.allRows.value
+            .filter(({ key }) => marked.value.has(key))
+            .sort((a, b) => a.wallTime - b.wallTime),
     ),
     change(part) {
       link.value = { ...link.value, ...part };

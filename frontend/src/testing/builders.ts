@@ -3,13 +3,16 @@ import { type Api, ApiError } from '../api/client';
 import type {
   CheckpointDetail,
   Checkpoints,
+  Commands,
   Decisions,
   Diff,
   History,
   Num,
+  PrunePlan,
   Runs,
   Session,
   Status,
+  Story,
   Timeline,
 } from '../api/types';
 
@@ -116,12 +119,16 @@ export function timeline(part: Partial<Timeline> = {}): Timeline {
       { id: 'b', epoch: 1, metrics: { loss: 0.7, val_loss: 0.5 } },
       { id: 'c', epoch: 2, metrics: { loss: 0.6, val_loss: 0.65 } },
     ]),
+    annotations: {},
+    recoverable: [],
     decisions: decisions([]),
     notices: [],
     gaps: [],
     ...part,
   };
 }
+
+const ALLOWED = { allowed: true, reason: null, hint: null };
 
 export function runsAnswer(timelines: readonly Timeline[], part: Partial<Runs> = {}): Runs {
   return {
@@ -134,9 +141,13 @@ export function runsAnswer(timelines: readonly Timeline[], part: Partial<Runs> =
     })),
     other_runs: 0,
     logdir: 'logs',
-    actions: { restore: { allowed: true, reason: null, hint: null } },
+    actions: { restore: ALLOWED, change: ALLOWED },
     ...part,
   };
+}
+
+export function commands(name: string): Commands {
+  return { python: `checkpoint.${name}()`, cli: `epochline ${name}` };
 }
 
 export function checkpointDetail(part: Partial<CheckpointDetail> = {}): CheckpointDetail {
@@ -159,6 +170,16 @@ export function checkpointDetail(part: Partial<CheckpointDetail> = {}): Checkpoi
     save_seconds: 0.01,
     metrics: { loss: 0.7, val_loss: 0.5 },
     decisions: [],
+    pinned: false,
+    note: '',
+    tags: [],
+    recoverable: false,
+    commands: {
+      pin: commands('pin'),
+      unpin: commands('unpin'),
+      annotate: commands('annotate'),
+      recover: commands('recover'),
+    },
     snippets: { python: 'run.restore()', keras: 'model.load_weights()', cli: 'epochline restore' },
     verify: null,
     ...part,
@@ -170,6 +191,7 @@ export function diffAnswer(part: Partial<Diff> = {}): Diff {
   const norms = { norm_a: [2], norm_b: [2] };
   return {
     run: 'pima',
+    run_b: 'pima',
     a: 'a',
     b: 'b',
     sentence: 'The weights are equal.',
@@ -211,6 +233,44 @@ export function diffAnswer(part: Partial<Diff> = {}): Diff {
   };
 }
 
+export function prunePlan(part: Partial<PrunePlan> = {}): PrunePlan {
+  return {
+    run: 'pima',
+    policy: 'all but 1 checkpoint',
+    goes: {
+      id: ['b'],
+      epoch: [1],
+      name: ['checkpoints/b.weights.h5'],
+      size_bytes: [39_200],
+      why: ['not kept by all but 1 checkpoint'],
+    },
+    stays: { id: [], epoch: [], name: [], size_bytes: [], why: [] },
+    count: 2,
+    frees_bytes: 39_200,
+    left_bytes: 39_200,
+    message: '1 of 2 checkpoints goes: 39 kB freed, 39 kB left.',
+    commands: commands('prune'),
+    ...part,
+  };
+}
+
+export function storyAnswer(part: Partial<Story> = {}): Story {
+  return {
+    run: 'pima',
+    lines: {
+      session: [0, 0],
+      epoch: [0, 1],
+      wall_time: [START, START + 2],
+      kind: ['session', 'checkpoint'],
+      verdict: ['started', 'saved'],
+      sentence: ['training from epoch 1 to 10.', 'val_loss 0.5 is the best so far, b.weights.h5'],
+      checkpoint: [null, 'b'],
+      decision: [null, null],
+    },
+    ...part,
+  };
+}
+
 /** A server that knows these timelines; parts of it can be replaced. */
 export function fakeApi(timelines: readonly Timeline[], part: Partial<Api> = {}): Api {
   const answer = runsAnswer(timelines);
@@ -229,7 +289,33 @@ export function fakeApi(timelines: readonly Timeline[], part: Partial<Api> = {})
         id,
         verify: verify ? { ok: true, message: 'The file matches its digest.' } : null,
       }),
-    diff: async (run, a, b) => diffAnswer({ run, a, b }),
+    diff: async (a, b) => diffAnswer({ run: a.run, run_b: b.run, a: a.id, b: b.id }),
+    why: async (run) => storyAnswer({ run }),
+    plan: async (run) => prunePlan({ run }),
+    pin: async (run, id, pinned) => ({
+      run,
+      id,
+      pinned,
+      note: '',
+      tags: [],
+      message: 'Epoch 2 is pinned.',
+    }),
+    annotate: async (run, id, note) => ({
+      run,
+      id,
+      pinned: false,
+      ...note,
+      message: 'Note and tags saved.',
+    }),
+    prune: async (run, ids) => ({
+      run,
+      deleted: [...ids],
+      trashed: [...ids],
+      freed_bytes: 39_200,
+      problems: [],
+      message: 'Removed.',
+    }),
+    undo: async (run, ids) => ({ run, recovered: [...ids], message: 'Back.' }),
     restore: async (run, id) => ({
       run,
       id,

@@ -1,17 +1,20 @@
 /** The whole panel: decides which of its states is shown, and places the parts. */
-import { useSignal } from '@preact/signals';
+import { useComputed, useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { type Panel, PanelContext, useStore } from '../state/context';
 import { Charts } from './charts';
 import { ConnectionBanner } from './connection-banner';
 import { Details } from './details';
 import { EmptyState } from './empty-state';
+import { lazyPart } from './lazy-part';
 import { RunRail } from './run-rail';
 import { Skeleton } from './skeleton';
 import { Splitter } from './splitter';
 import { Story } from './story';
 import { CheckpointTable } from './table';
 import { Toolbar } from './toolbar';
+
+const Compare = lazyPart(() => import('./compare').then((part) => part.Compare));
 
 const SKELETON_AFTER_MS = 300;
 /** Leaves the metric chart whole at 900 px; where there is more room the table takes it. */
@@ -66,20 +69,28 @@ function FirstAnswer() {
 }
 
 function Loaded() {
+  const { link } = useStore();
   const tableHeight = useSignal(DEFAULT_TABLE);
+  const pair = useComputed(() => link.value.compare).value;
   return (
     <div class="app">
       <ConnectionBanner />
       <Toolbar />
       <div class="body">
         <RunRail />
-        <main class="main" aria-label="Checkpoints">
-          <Story />
-          <Charts />
-          <Splitter height={tableHeight} />
-          <CheckpointTable height={tableHeight.value} />
-        </main>
-        <Details />
+        {pair === null ? (
+          <>
+            <main class="main" aria-label="Checkpoints">
+              <Story />
+              <Charts />
+              <Splitter height={tableHeight} />
+              <CheckpointTable height={tableHeight.value} />
+            </main>
+            <Details />
+          </>
+        ) : (
+          <Compare pair={pair} />
+        )}
       </div>
     </div>
   );

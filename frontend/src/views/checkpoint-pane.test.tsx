@@ -75,10 +75,10 @@ describe('restoring', () => {
       reason: 'The log directory is read-only.',
       hint: 'Chmod it.',
     };
-    show('saved', {}, { actions: { restore } });
+    show('saved', {}, { actions: { restore, change: restore } });
     const button = await restoreButton();
     expect(button).toHaveAttribute('aria-disabled', 'true');
-    expect(screen.getByText(/The log directory is read-only\. Chmod it\./)).toBeInTheDocument();
+    expect(button).toHaveAccessibleDescription(/The log directory is read-only\. Chmod it\./);
     fireEvent.click(button);
     expect(screen.queryByRole('dialog')).toBeNull();
   });

@@ -1,6 +1,5 @@
 /** One checkpoint: why it is there, what it holds, how to load it, and what can be done with it. */
 import { useComputed } from '@preact/signals';
-import { useRef, useState } from 'preact/hooks';
 import type { CheckpointDetail } from '../api/types';
 import { checkpointShape } from '../layout/glyphs';
 import { isRestorable } from '../model/best';
@@ -10,18 +9,21 @@ import { toNumber } from '../model/num';
 import { type Checkpoint, metricOf } from '../model/run';
 import { momentLabel, REASON_LABEL, STATUS_LABEL, STATUS_MEANING } from '../model/words';
 import { usePanel, useStore } from '../state/context';
+import { CheckpointActions } from './checkpoint-actions';
 import { CopyButton } from './copy-button';
 import { FailureText } from './failure-text';
 import { GlyphIcon } from './glyph';
-import { RestoreDialog } from './restore-dialog';
+import { NoteEditor } from './note-editor';
 import { Snippets } from './snippets';
 import { type Answer, useRequest } from './use-request';
-import { Verify } from './verify';
 
 export function CheckpointPane({ checkpoint }: { checkpoint: Checkpoint }) {
   const { api } = usePanel();
-  const { run, id, status } = checkpoint;
-  const answer = useRequest(() => api.checkpoint(run, id, false), `${checkpoint.key} ${status}`);
+  const { run, id, status, recoverable, note, tags } = checkpoint;
+  const answer = useRequest(
+    () => api.checkpoint(run, id, false),
+    JSON.stringify([checkpoint.key, status, recoverable, note, tags]),
+  );
   return (
     <>
       <StatusLine checkpoint={checkpoint} />
@@ -91,7 +93,8 @@ function Loaded({ detail, checkpoint }: { detail: CheckpointDetail; checkpoint: 
   const saveSeconds = toNumber(detail.save_seconds);
   return (
     <>
-      {restorable && <Actions detail={detail} />}
+      <CheckpointActions detail={detail} checkpoint={checkpoint} />
+      <NoteEditor detail={detail} />
       <dl class="facts stacked">
         <div>
           <dt>File</dt>
@@ -148,43 +151,5 @@ function Loaded({ detail, checkpoint }: { detail: CheckpointDetail; checkpoint: 
       )}
       {restorable && <Snippets snippets={detail.snippets} />}
     </>
-  );
-}
-
-function Actions({ detail }: { detail: CheckpointDetail }) {
-  const { restorePermission } = useStore();
-  const { allowed, reason, hint } = restorePermission.value;
-  const [open, setOpen] = useState(false);
-  const opener = useRef<HTMLButtonElement>(null);
-  return (
-    <section aria-label="Actions">
-      <div class="actions">
-        <button
-          ref={opener}
-          type="button"
-          class="button primary"
-          aria-disabled={!allowed}
-          aria-describedby={allowed ? undefined : 'restore-reason'}
-          onClick={() => allowed && setOpen(true)}
-        >
-          Restore to file…
-        </button>
-        <Verify run={detail.run} id={detail.id} />
-      </div>
-      {!allowed && (
-        <p class="note" id="restore-reason">
-          Restoring from here is off. {reason} {hint} The command under “CLI” below does the same.
-        </p>
-      )}
-      {open && (
-        <RestoreDialog
-          detail={detail}
-          onClose={() => {
-            setOpen(false);
-            opener.current?.focus();
-          }}
-        />
-      )}
-    </section>
   );
 }

@@ -18,9 +18,10 @@ import { type Checkpoint, metricOf } from '../model/run';
 import { COLUMN_LABEL, REASON_LABEL, STATUS_LABEL } from '../model/words';
 import type { Store } from '../state/store';
 import { GlyphIcon } from './glyph';
+import { MarkBox } from './mark-box';
 
 export interface Column {
-  readonly id: ColumnId;
+  readonly id: ColumnId | 'mark';
   readonly heading: string;
   readonly numeric: boolean;
   /** The first click sorts in this direction. */
@@ -34,6 +35,7 @@ export interface Column {
 
 type Kind = Omit<Column, 'id' | 'heading' | 'width'>;
 
+export const MARK_WIDTH = 32;
 const CELL_PADDING = 16;
 /** With the gap behind it. */
 const SWATCH = 17;
@@ -98,6 +100,10 @@ function kindOf(store: Store, id: ColumnId, width: number): Kind {
       return number((row) => formatBytes(row.sizeBytes));
     case 'reason':
       return text(width, (row) => REASON_LABEL[row.reason]);
+    case 'tags':
+      return text(width, (row) => row.tags.join(', '));
+    case 'note':
+      return text(width, (row) => row.note);
     case 'file':
       return text(width, (row) => row.name);
     case 'id':
@@ -114,12 +120,22 @@ export function columnLabel(id: ColumnId): string {
   return id.startsWith('delta:') ? `Δ ${metric}` : metric;
 }
 
+const MARK: Column = {
+  id: 'mark',
+  heading: 'Mark',
+  numeric: false,
+  descendingFirst: false,
+  width: MARK_WIDTH,
+  cell: (row) => <MarkBox row={row} />,
+};
+
 /** The columns, as wide as they are at least; what is left of `width` goes to the one that says why. */
 export function tableOf(store: Store, ids: readonly ColumnId[], width: number): Column[] {
   const least = ids.reduce((sum, id) => sum + columnWidth(id), 0);
   const grows = ids.includes('why') ? 'why' : ids.at(-1);
-  return ids.map((id) => {
+  const columns: Column[] = ids.map((id) => {
     const own = columnWidth(id) + (id === grows ? Math.max(0, width - least) : 0);
     return { id, heading: columnLabel(id), width: own, ...kindOf(store, id, own) };
   });
+  return [MARK, ...columns];
 }

@@ -7,13 +7,23 @@ import { lazyPart } from './lazy-part';
 import { isNarrow, viewport } from './viewport';
 
 const CheckpointPane = lazyPart(() => import('./panes').then((part) => part.CheckpointPane));
+const WhyPane = lazyPart(() => import('./panes').then((part) => part.WhyPane));
 const DecisionPane = lazyPart(() => import('./panes').then((part) => part.DecisionPane));
 
 export function Details() {
   const store = useStore();
   const checkpoint = store.selectedCheckpoint.value;
   const decision = store.selectedDecision.value;
-  const { selection } = store.link.value;
+  const { selection, why } = store.link.value;
+  if (why !== null) {
+    // The story follows what is selected.
+    const run = selection?.run ?? why;
+    return (
+      <Pane run={run} title={`Story · ${run}`} close={() => store.change({ why: null })}>
+        <WhyPane run={run} />
+      </Pane>
+    );
+  }
   if (checkpoint !== null) {
     return (
       <Pane run={checkpoint.run}>
@@ -40,11 +50,20 @@ export function Details() {
   );
 }
 
-function Pane({ run, children }: { run: string; children: ComponentChildren }) {
+interface PaneProps {
+  readonly run: string;
+  readonly title?: string;
+  /** Takes away what the pane shows; the selection where it is not given. */
+  readonly close?: () => void;
+  readonly children: ComponentChildren;
+}
+
+function Pane({ run, title = run, close: closing, children }: PaneProps) {
   const store = useStore();
   const pane = useRef<HTMLElement>(null);
   const close = () => {
-    store.change({ selection: null });
+    if (closing) closing();
+    else store.change({ selection: null });
     document.getElementById('checkpoint-grid')?.focus();
   };
   useEffect(() => {
@@ -62,9 +81,19 @@ function Pane({ run, children }: { run: string; children: ComponentChildren }) {
     <aside ref={pane} class="details" aria-labelledby="details-title">
       <header>
         <span class="swatch" style={{ background: store.color(run) }} />
-        <h2 id="details-title" tabIndex={-1} dir="auto" title={run}>
-          {run}
+        <h2 id="details-title" tabIndex={-1} dir="auto" title={title}>
+          {title}
         </h2>
+        {closing === undefined && (
+          <button
+            type="button"
+            class="button small"
+            title="What was decided in this run, and why"
+            onClick={() => store.change({ why: run })}
+          >
+            Story
+          </button>
+        )}
         <button type="button" class="icon-button" aria-label="Close details" onClick={close}>
           <Icon name="close" />
         </button>

@@ -4,6 +4,7 @@ import type { Sort } from '../model/rows';
 import type { Checkpoint } from '../model/run';
 import type { Column } from './columns';
 import { Icon } from './icon';
+import { MarkAll } from './mark-box';
 
 export const ROW_HEIGHT = 32;
 
@@ -25,18 +26,24 @@ export function HeaderRow({ columns, sort, active, onSort }: HeaderProps) {
             id={`head-${i}`}
             role="columnheader"
             aria-colindex={i + 1}
-            aria-sort={column.id === sort.column ? direction : 'none'}
+            aria-sort={
+              column.id === 'mark' ? undefined : column.id === sort.column ? direction : 'none'
+            }
             class={`cell${column.numeric ? ' numeric' : ''}${i === active ? ' active' : ''}`}
           >
-            <button
-              type="button"
-              tabIndex={-1}
-              title={column.heading}
-              onClick={() => onSort(column)}
-            >
-              <span>{column.heading}</span>
-              {column.id === sort.column && <Icon name={sort.descending ? 'down' : 'up'} />}
-            </button>
+            {column.id === 'mark' ? (
+              <MarkAll />
+            ) : (
+              <button
+                type="button"
+                tabIndex={-1}
+                title={column.heading}
+                onClick={() => onSort(column)}
+              >
+                <span>{column.heading}</span>
+                {column.id === sort.column && <Icon name={sort.descending ? 'down' : 'up'} />}
+              </button>
+            )}
           </div>
         ))}
       </div>

@@ -1,10 +1,12 @@
 /** The grid of checkpoints: one tab stop, with an active cell inside; only rows in view exist. */
 import { useComputed } from '@preact/signals';
+import { useRef } from 'preact/hooks';
 import type { Checkpoint } from '../model/run';
 import { targetKey } from '../model/target';
 import { useStore } from '../state/context';
 import type { Column } from './columns';
 import { GridRow, HeaderRow, ROW_HEIGHT } from './grid-rows';
+import { toggleMarks } from './mark-box';
 import { useGridCursor } from './use-grid-cursor';
 import { useGridScroll } from './use-grid-scroll';
 
@@ -28,7 +30,13 @@ export function Grid({ rows, columns }: Props) {
     return selection && targetKey(selection);
   }).value;
   const hoverKey = useComputed(() => store.hover.value && targetKey(store.hover.value));
-  const cursor = useGridCursor({ rows, columns, selectedKey, scroll });
+  const cursor = useGridCursor({
+    rows,
+    columns,
+    selectedKey,
+    scroll,
+    mark: (row) => toggleMarks(store, [row]),
+  });
   const tracks = columns.map(({ width }) => `${width}px`).join(' ');
   const width = columns.reduce((sum, column) => sum + column.width, 0);
   const { first, end } = scroll;
@@ -36,6 +44,23 @@ export function Grid({ rows, columns }: Props) {
     const row = rowOf(event, rows);
     if (row !== undefined) act(row);
   };
+  const marking = useRef<Checkpoint | null>(null);
+  /** With Shift all from the one marked last; a range is marked, never taken away. */
+  const mark = (row: Checkpoint, range: boolean) => {
+    const from = range ? scroll.index.get(marking.current?.key ?? '') : undefined;
+    const to = scroll.index.get(row.key) ?? 0;
+    const between =
+      from === undefined ? [row] : rows.slice(Math.min(from, to), Math.max(from, to) + 1);
+    const marks = store.marked.peek();
+    toggleMarks(store, between.length > 1 ? between.filter((r) => !marks.has(r.key)) : between);
+    marking.current = row;
+  };
+  const onClick = (event: MouseEvent) =>
+    onRow((row) => {
+      const cell = event.target instanceof Element ? event.target.closest('[role=gridcell]') : null;
+      if (cell?.getAttribute('aria-colindex') === '1') mark(row, event.shiftKey);
+      else cursor.pick(row);
+    })(event);
   const point = onRow((row) => {
     if (row.key !== hoverKey.peek() && !scroll.isMoving()) store.hover.value = row.target;
   });
@@ -65,7 +90,7 @@ export function Grid({ rows, columns }: Props) {
         class="grid-body"
         role="rowgroup"
         style={{ height: `${rows.length * ROW_HEIGHT}px` }}
-        onClick={onRow(cursor.pick)}
+        onClick={onClick}
         onPointerOver={point}
         onPointerMove={point}
       >

@@ -1,11 +1,12 @@
 /** Says what *Restore to file* will do before it is done, does it, and says where the copy is. */
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import type { CheckpointDetail, RestoreAnswer } from '../api/types';
 import { formatEpoch } from '../model/format';
 import { restorePlan } from '../model/words';
 import { usePanel } from '../state/context';
 import { CodeBlock } from './code-block';
 import { CopyButton } from './copy-button';
+import { Dialog } from './dialog';
 import { FailureText } from './failure-text';
 import { type Failure, toFailure } from './use-request';
 
@@ -26,19 +27,9 @@ interface Props {
 
 export function RestoreDialog({ detail, onClose }: Props) {
   const { api, store } = usePanel();
-  const dialog = useRef<HTMLDialogElement>(null);
-  const safe = useRef<HTMLButtonElement>(null);
   const [progress, setProgress] = useState<Progress>({ state: 'asking' });
-
-  useEffect(() => {
-    dialog.current?.showModal();
-    safe.current?.focus();
-  }, []);
-
   const restore = async () => {
     setProgress({ state: 'working' });
-    // The pressed button goes away; the focus stays inside of the dialog.
-    safe.current?.focus();
     try {
       const answer = await api.restore(detail.run, detail.id);
       setProgress({ state: 'done', answer });
@@ -50,10 +41,26 @@ export function RestoreDialog({ detail, onClose }: Props) {
   const { state } = progress;
   const open = state === 'asking' || state === 'working';
   return (
-    <dialog ref={dialog} class="dialog" aria-labelledby="restore-title" onClose={onClose}>
-      <h2 id="restore-title">
-        {TITLE[state] ?? `Restore epoch ${formatEpoch(detail.epoch)} of “${detail.run}” to a file?`}
-      </h2>
+    <Dialog
+      title={
+        TITLE[state] ?? `Restore epoch ${formatEpoch(detail.epoch)} of “${detail.run}” to a file?`
+      }
+      closing={open ? 'Cancel' : 'Close'}
+      focus={state}
+      onClose={onClose}
+      buttons={
+        open && (
+          <button
+            type="button"
+            class="button primary"
+            aria-disabled={state === 'working'}
+            onClick={() => state === 'asking' && restore()}
+          >
+            {state === 'working' ? 'Copying…' : 'Restore to file'}
+          </button>
+        )
+      }
+    >
       {open && (
         <>
           <p>TensorBoard will</p>
@@ -68,22 +75,7 @@ export function RestoreDialog({ detail, onClose }: Props) {
       )}
       {state === 'done' && <Done answer={progress.answer} />}
       {state === 'failed' && <Refused failure={progress.failure} cli={detail.snippets.cli} />}
-      <div class="dialog-buttons">
-        <button ref={safe} type="button" class="button" onClick={() => dialog.current?.close()}>
-          {open ? 'Cancel' : 'Close'}
-        </button>
-        {open && (
-          <button
-            type="button"
-            class="button primary"
-            aria-disabled={state === 'working'}
-            onClick={() => state === 'asking' && restore()}
-          >
-            {state === 'working' ? 'Copying…' : 'Restore to file'}
-          </button>
-        )}
-      </div>
-    </dialog>
+    </Dialog>
   );
 }
 

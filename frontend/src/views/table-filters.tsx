@@ -1,5 +1,5 @@
 /** Above the table: what it shows, how many rows that leaves, and taking them away as a file. */
-
+import { useRef, useState } from 'preact/hooks';
 import { formatInteger, plural } from '../model/format';
 import type { StatusFilter } from '../model/rows';
 import { STATUS_LABEL } from '../model/words';
@@ -12,6 +12,8 @@ import { Menu } from './menu';
 
 const ColumnChoice = lazyPart(() => import('./table-menus').then((part) => part.ColumnChoice));
 const ExportChoice = lazyPart(() => import('./table-menus').then((part) => part.ExportChoice));
+
+const PruneDialog = lazyPart(() => import('./prune-dialog').then((part) => part.PruneDialog));
 
 const CHOICES: [StatusFilter, string][] = [
   ['all', 'All statuses'],
@@ -58,11 +60,13 @@ export function TableFilters({ columns, metrics, severalRuns }: Props) {
         ))}
       </select>
       <ZoomChip />
+      <Marked />
       <span class="muted count" role="status">
         {left === total
           ? plural(total, 'checkpoint')
           : `${formatInteger(left)} of ${plural(total, 'checkpoint')}`}
       </span>
+      <PruneButton />
       <Menu label="Columns" toLeft>
         {() => <ColumnChoice columns={columns} metrics={metrics} severalRuns={severalRuns} />}
       </Menu>
@@ -88,5 +92,51 @@ function ZoomChip() {
       {zoomLabel(axis, zoom)}
       <Icon name="close" />
     </button>
+  );
+}
+
+/** What can be done with the marked rows. */
+function Marked() {
+  const store = useStore();
+  const rows = store.markedRows.value;
+  const [a, b, ...more] = rows;
+  if (a === undefined) return null;
+  const pair = b !== undefined && more.length === 0;
+  return (
+    <span class="marked">
+      <strong>{formatInteger(rows.length)} marked</strong>
+      <button
+        type="button"
+        class="button small"
+        aria-disabled={!pair}
+        title={pair ? undefined : 'Mark two checkpoints to compare them'}
+        onClick={() => pair && store.change({ compare: [a.target, b.target] })}
+      >
+        Compare
+      </button>
+      <button type="button" class="button small" onClick={() => (store.marked.value = new Set())}>
+        Clear
+      </button>
+    </span>
+  );
+}
+
+function PruneButton() {
+  const [open, setOpen] = useState(false);
+  const opener = useRef<HTMLButtonElement>(null);
+  return (
+    <>
+      <button ref={opener} type="button" class="button" onClick={() => setOpen(true)}>
+        Prune…
+      </button>
+      {open && (
+        <PruneDialog
+          onClose={() => {
+            setOpen(false);
+            opener.current?.focus();
+          }}
+        />
+      )}
+    </>
   );
 }

@@ -7,13 +7,13 @@ import { NO_FILTER } from '../model/rows';
 import { useStore } from '../state/context';
 import { metricNames } from '../state/runs';
 import { equalLists, stable } from '../state/stable';
-import { tableOf } from './columns';
+import { MARK_WIDTH, tableOf } from './columns';
 import { Grid } from './grid';
 import { TableFilters } from './table-filters';
 import { useWidth } from './use-width';
 
 /** Padding and scroll bar. */
-const BESIDE = 48;
+const BESIDE = 48 + MARK_WIDTH;
 
 function useStable<T>(make: () => T, equal: (a: T, b: T) => boolean) {
   return useMemo(() => stable(make, equal), []);

@@ -33,12 +33,32 @@ export function Toolbar() {
       </div>
       <ChartSettings />
       <span class="spring" />
+      <StoryButton />
       {zoom !== null && (
         <button type="button" class="button" onClick={() => store.change({ zoom: null })}>
           Show all
         </button>
       )}
     </header>
+  );
+}
+
+/** Opens the story of the run that is selected, else of the first that is shown. */
+function StoryButton() {
+  const { change, link, shownModels } = useStore();
+  const { why, selection } = link.value;
+  const run = selection?.run ?? shownModels.value[0]?.name;
+  if (run === undefined) return null;
+  return (
+    <button
+      type="button"
+      class="button"
+      aria-pressed={why !== null}
+      title="What was decided, and why"
+      onClick={() => change({ why: why === null ? run : null })}
+    >
+      Story
+    </button>
   );
 }
 

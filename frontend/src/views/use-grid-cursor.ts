@@ -4,6 +4,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import type { Checkpoint } from '../model/run';
 import { useStore } from '../state/context';
 import type { Column } from './columns';
+import { toggleMarks } from './mark-box';
 import type { GridScroll } from './use-grid-scroll';
 
 /** The row number of the headings. */
@@ -25,11 +26,13 @@ interface Options {
   readonly columns: readonly Column[];
   readonly selectedKey: string | null;
   readonly scroll: GridScroll;
+  readonly mark: (row: Checkpoint) => void;
 }
 
 function useSorting(scroll: GridScroll) {
   const store = useStore();
   return (column: Column) => {
+    if (column.id === 'mark') return toggleMarks(store, store.rows.value);
     const { column: current, descending } = store.link.value.sort;
     const next = current === column.id ? !descending : column.descendingFirst;
     store.change({ sort: { column: column.id, descending: next } });
@@ -50,10 +53,11 @@ function useReveal(key: string | null, scroll: GridScroll, show: (row: number) =
   }, [key, scroll.index]);
 }
 
-export function useGridCursor({ rows, columns, selectedKey, scroll }: Options): GridCursor {
+export function useGridCursor({ rows, columns, selectedKey, scroll, mark }: Options): GridCursor {
   const store = useStore();
   const activeKey = useSignal<string | null>(null);
-  const activeColumn = useSignal(0);
+  // The first column only holds the boxes.
+  const activeColumn = useSignal(1);
   const inHeadings = useSignal(false);
   const sortBy = useSorting(scroll);
   const row = inHeadings.value ? HEADINGS : (scroll.index.get(activeKey.value ?? '') ?? 0);
@@ -100,7 +104,11 @@ export function useGridCursor({ rows, columns, selectedKey, scroll }: Options): 
     ArrowRight: () => moveColumn(1),
     ArrowLeft: () => moveColumn(-1),
     Enter: enter,
-    ' ': enter,
+    ' ': () => {
+      const target = rows[row];
+      if (target !== undefined) mark(target);
+      else enter();
+    },
   };
   const exists = row >= scroll.first && row < scroll.end;
   return {

@@ -1,6 +1,6 @@
 """A run as a story: what happened, line by line, and what of it is worth telling.
 
-Pure but for what it asks the run: values in, lines out.
+Pure: values in, lines out. `epochline why` prints them, the panel shows them beside the curves.
 
 Invariant: every checkpoint, decision, restore and notice of the run is a line of the whole `story`;
 what `shortened` leaves out of the turning points is said in a line that is there.
@@ -11,12 +11,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
+from pathlib import PurePosixPath
 from typing import Final
 
 from epochline.events import SaveReason, Topic, Verdict, WeightsKind
-from epochline.run import Checkpoint, Run
 from epochline.sentences import rate, size
-from epochline.timeline import DecisionEntry, Moment, RunState, SessionEntry, Status
+from epochline.timeline import (
+    CheckpointEntry,
+    DecisionEntry,
+    Moment,
+    RestoreEntry,
+    RunState,
+    SessionEntry,
+    Status,
+    Timeline,
+)
 
 __all__ = ["Line", "shortened", "story"]
 
@@ -65,6 +74,8 @@ class Line:
         sentence: In one sentence.
         turning_point: Whether it belongs to the short story.
         decision: Its numbers.
+        checkpoint: The checkpoint that it is about.
+        restore: The restore that it is about.
     """
 
     moment: Moment
@@ -73,33 +84,33 @@ class Line:
     sentence: str
     turning_point: bool = True
     decision: DecisionEntry | None = None
+    checkpoint: CheckpointEntry | None = None
+    restore: RestoreEntry | None = None
 
 
-def story(run: Run, *, whole: bool) -> list[Line]:
-    """Returns what is recorded of `run`, in order.
+def story(timeline: Timeline, state: RunState, *, whole: bool) -> list[Line]:
+    """Returns what is recorded of a run, in order.
 
     Args:
-        run: The run.
+        timeline: The run, checked against its files.
+        state: What it is doing.
         whole: Whether to tell all of it; else the turning points only.
     """
-    several = len(_savers(run)) > 1
+    several = len(_savers(timeline)) > 1
     lines = [
-        *_sessions(run),
-        *(
-            Line(moment=item, kind="restore", verdict="restored", sentence=item.sentence)
-            for item in run.restores
-        ),
+        *_sessions(timeline),
+        *(_restore(item) for item in timeline.restores),
         *(
             Line(moment=item, kind="notice", verdict="note", sentence=f"{item.message} {item.hint}")
-            for item in run.notices
+            for item in timeline.notices
         ),
-        *(_checkpoint(item, item.callback if several else "") for item in run.checkpoints),
-        *_decisions(run, whole=whole, several=several),
-        *_ends(run),
+        *(_checkpoint(item, item.callback if several else "") for item in timeline.checkpoints),
+        *_decisions(timeline, whole=whole, several=several),
+        *_ends(timeline, state),
     ]
     # Within one record the order above is the order of things. A checkpoint is recorded when its
     # file is there, which may be in a later epoch.
-    order = {session.id: place for place, session in enumerate(run.sessions)}
+    order = {session.id: place for place, session in enumerate(timeline.sessions)}
 
     def when(line: Line) -> tuple[int, int, float]:
         moment = line.moment
@@ -176,14 +187,20 @@ def _saves_in_a_row(lines: Iterator[Line]) -> Iterator[Line]:
         yield replace(
             row[1],
             verdict="…",
-            sentence=f"{len(row) - 2} more were saved until epoch {row[-2].moment.epoch + 1}; "
-            "--all lists them.",
+            checkpoint=None,
+            sentence=f"{len(row) - 2} more were saved until epoch {row[-2].moment.epoch + 1}.",
         )
         yield row[-1]
 
 
-def _sessions(run: Run) -> Iterator[Line]:
-    for session in run.sessions:
+def _restore(item: RestoreEntry) -> Line:
+    return Line(
+        moment=item, kind="restore", verdict="restored", sentence=item.sentence, restore=item
+    )
+
+
+def _sessions(timeline: Timeline) -> Iterator[Line]:
+    for session in timeline.sessions:
         start = session.start
         planned = f" to {start.planned_epochs}" if start.planned_epochs else ""
         parts = [f"training from epoch {start.initial_epoch + 1}{planned}"]
@@ -195,9 +212,9 @@ def _sessions(run: Run) -> Iterator[Line]:
         yield Line(moment=moment, kind="session", verdict="started", sentence=sentence)
 
 
-def _ends(run: Run) -> Iterator[Line]:
-    for session in run.sessions:
-        running = run.state is RunState.RUNNING and session is run.sessions[-1]
+def _ends(timeline: Timeline, state: RunState) -> Iterator[Line]:
+    for session in timeline.sessions:
+        running = state is RunState.RUNNING and session is timeline.sessions[-1]
         verdict = "running" if running else "ended"
         epoch = session.start.initial_epoch if session.last_epoch is None else session.last_epoch
         moment = _at(session, session.ended or session.last_wall_time, epoch)
@@ -209,12 +226,12 @@ def _at(session: SessionEntry, wall_time: float, epoch: int) -> Moment:
     return Moment(session=session.id, epoch=epoch, step=0, batch=0, wall_time=wall_time)
 
 
-def _checkpoint(item: Checkpoint, callback: str) -> Line:
+def _checkpoint(item: CheckpointEntry, callback: str) -> Line:
     failed = item.status is Status.FAILED
     sentence = item.why.removeprefix("Saved: ").removeprefix("Saved ").removeprefix("Save failed: ")
     if item.restorable or item.status is Status.PRUNED:
         # The reason is its first sentence; what became of the file is told shorter here.
-        parts = [sentence.partition(". ")[0].removesuffix("."), item.file.name]
+        parts = [sentence.partition(". ")[0].removesuffix("."), PurePosixPath(item.path).name]
         if item.weights_kind is WeightsKind.EMA:
             parts.append("averaged (EMA) weights")
         parts.append(size(item.size_bytes) if item.restorable else "removed since")
@@ -225,19 +242,20 @@ def _checkpoint(item: Checkpoint, callback: str) -> Line:
         verdict="failed" if failed else "saved",
         sentence=f"{sentence} ({callback})" if callback else sentence,
         turning_point=failed or item.reason is not SaveReason.SCHEDULED,
+        checkpoint=item,
     )
 
 
-def _savers(run: Run) -> set[str]:
+def _savers(timeline: Timeline) -> set[str]:
     """Returns the class names of what saves in this run."""
-    deciding = {d.callback for d in run.decisions if d.topic is Topic.CHECKPOINT}
-    return deciding | {item.callback for item in run.checkpoints if item.callback}
+    deciding = {d.callback for d in timeline.decisions if d.topic is Topic.CHECKPOINT}
+    return deciding | {item.callback for item in timeline.checkpoints if item.callback}
 
 
-def _decisions(run: Run, *, whole: bool, several: bool) -> Iterator[Line]:
-    saved = {(item.session, item.wall_time) for item in run.checkpoints}
+def _decisions(timeline: Timeline, *, whole: bool, several: bool) -> Iterator[Line]:
+    saved = {(item.session, item.wall_time) for item in timeline.checkpoints}
     told: set[tuple[str, str, int | None, Verdict]] = set()
-    for decision in run.decisions:
+    for decision in timeline.decisions:
         cause = (decision.session, decision.callback, decision.position)
         begins = decision.verdict in _TOLD_ONCE and (*cause, decision.verdict) not in told
         told.add((*cause, decision.verdict))

@@ -1,0 +1,201 @@
+/** Two checkpoints side by side: metrics, training, and how far their weights are apart. */
+import { useEffect } from 'preact/hooks';
+import { checkpointShape } from '../layout/glyphs';
+import { metricRows, neighbour } from '../model/compare';
+import type { Pair } from '../model/deep-link';
+import {
+  formatDelta,
+  formatEpoch,
+  formatInteger,
+  formatLearningRate,
+  formatMetric,
+} from '../model/format';
+import { isLearningRate, knownDirection } from '../model/metrics';
+import type { Checkpoint } from '../model/run';
+import { STATUS_LABEL } from '../model/words';
+import { useStore } from '../state/context';
+import { GlyphIcon } from './glyph';
+import { Icon } from './icon';
+import { WeightChanges } from './weight-changes';
+
+export function Compare({ pair }: { pair: Pair }) {
+  const store = useStore();
+  const [a, b] = pair.map(({ run, id }) => store.models.value.get(run)?.checkpointById.get(id));
+  const close = () => {
+    store.change({ compare: null });
+    setTimeout(() => document.getElementById('checkpoint-grid')?.focus());
+  };
+  useEffect(() => {
+    document.getElementById('compare-title')?.focus();
+    const onKeyDown = (event: KeyboardEvent) => event.key === 'Escape' && close();
+    document.addEventListener('keydown', onKeyDown);
+    return () => document.removeEventListener('keydown', onKeyDown);
+  }, []);
+  return (
+    <main class="main compare" aria-labelledby="compare-title">
+      <header class="compare-head">
+        <h2 id="compare-title" tabIndex={-1}>
+          Compare
+        </h2>
+        <span class="spring" />
+        <button
+          type="button"
+          class="button"
+          onClick={() => store.change({ compare: [pair[1], pair[0]] })}
+        >
+          Swap
+        </button>
+        <button type="button" class="icon-button" aria-label="Close the comparison" onClick={close}>
+          <Icon name="close" />
+        </button>
+      </header>
+      {a && b ? (
+        <Both a={a} b={b} />
+      ) : (
+        <p class="note">
+          One of these checkpoints is not in the data. Its run may be hidden in the list of runs, or
+          have been deleted.
+        </p>
+      )}
+    </main>
+  );
+}
+
+function Both({ a, b }: { a: Checkpoint; b: Checkpoint }) {
+  return (
+    <>
+      <div class="sides">
+        <Side name="A" row={a} onChange={(next) => [next.target, b.target]} />
+        <Side name="B" row={b} onChange={(next) => [a.target, next.target]} />
+      </div>
+      <div class="compare-tables">
+        <Metrics a={a} b={b} />
+        <Training a={a} b={b} />
+      </div>
+      <WeightChanges a={a} b={b} />
+    </>
+  );
+}
+
+interface SideProps {
+  readonly name: 'A' | 'B';
+  readonly row: Checkpoint;
+  readonly onChange: (next: Checkpoint) => Pair;
+}
+
+function Side({ name, row, onChange }: SideProps) {
+  const store = useStore();
+  const model = store.models.value.get(row.run);
+  const best = store.bestKeys.value.has(row.key);
+  const shape = checkpointShape(row.status, best, store.monitorKeys.value.has(row.key));
+  const walk = (by: 1 | -1, label: string, icon: 'left' | 'right') => {
+    const next = neighbour(model, row, by);
+    return (
+      <button
+        type="button"
+        class="icon-button"
+        aria-label={`${label} checkpoint as ${name}`}
+        title={`${label} checkpoint`}
+        aria-disabled={next === null}
+        onClick={() => next && store.change({ compare: onChange(next) })}
+      >
+        <Icon name={icon} />
+      </button>
+    );
+  };
+  return (
+    <section class="side" aria-label={`Checkpoint ${name}`}>
+      <strong class="side-name">{name}</strong>
+      <span class="swatch" style={{ background: store.color(row.run) }} />
+      <span class="side-text">
+        <bdi>{row.run}</bdi>
+        <span>
+          epoch {formatEpoch(row.epoch)} · <GlyphIcon shape={shape} color={store.color(row.run)} />{' '}
+          {best ? 'Best' : STATUS_LABEL[row.status]}
+        </span>
+      </span>
+      {walk(-1, 'Previous', 'left')}
+      {walk(1, 'Next', 'right')}
+    </section>
+  );
+}
+
+const VERDICT = { better: '▲ better', worse: '▼ worse', equal: 'equal' } as const;
+
+function Metrics({ a, b }: { a: Checkpoint; b: Checkpoint }) {
+  const store = useStore();
+  const models = [a, b].flatMap(({ run }) => store.models.value.get(run) ?? []);
+  const rank = store.choice.value?.rank;
+  const directionOf = (metric: string) =>
+    metric === rank ? store.direction.value : knownDirection(metric, models);
+  const rows = metricRows(a, b, directionOf).filter(({ name }) => !isLearningRate(name));
+  return (
+    <table class="plain-table">
+      <caption>Metrics</caption>
+      <thead>
+        <tr>
+          <th scope="col">Metric</th>
+          <th scope="col">A</th>
+          <th scope="col">B</th>
+          <th scope="col">B − A</th>
+          <th scope="col">B is</th>
+        </tr>
+      </thead>
+      <tbody>
+        {rows.map(({ name, a: valueA, b: valueB, delta, verdict }) => (
+          <tr key={name} class={name === rank ? 'shown' : ''}>
+            <th scope="row">{name}</th>
+            <td>{formatMetric(valueA)}</td>
+            <td>{formatMetric(valueB)}</td>
+            <td>{formatDelta(delta)}</td>
+            <td class={`verdict ${verdict ?? ''}`}>{verdict === null ? '' : VERDICT[verdict]}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function trainingOf(row: Checkpoint, store: ReturnType<typeof useStore>): [string, string][] {
+  const session = store.models.value.get(row.run)?.timeline.sessions[row.session];
+  const rate = Object.entries(row.metrics).find(([name]) => isLearningRate(name));
+  return [
+    ['Epoch', formatEpoch(row.epoch)],
+    ['Step', formatInteger(row.step)],
+    ['Learning rate', formatLearningRate(rate?.[1][row.index] ?? null)],
+    ['Weights', row.weightsKind === 'ema' ? 'moving average (EMA)' : 'as trained'],
+    ['Backend', session?.backend ?? ''],
+    ['Callbacks', session?.callbacks.join(', ') ?? ''],
+  ];
+}
+
+function Training({ a, b }: { a: Checkpoint; b: Checkpoint }) {
+  const store = useStore();
+  const others = trainingOf(b, store);
+  return (
+    <table class="plain-table texts">
+      <caption>Training</caption>
+      <thead>
+        <tr>
+          <td />
+          <th scope="col">A</th>
+          <th scope="col">B</th>
+        </tr>
+      </thead>
+      <tbody>
+        {trainingOf(a, store).map(([label, value], i) => {
+          const other = others[i]?.[1];
+          return (
+            <tr key={label}>
+              <th scope="row">{label}</th>
+              <td>{value}</td>
+              <td class={other === value ? 'muted' : 'differs'}>
+                {other === value ? 'the same' : other}
+              </td>
+            </tr>
+          );
+        })}
+      </tbody>
+    </table>
+  );
+}

@@ -1,0 +1,189 @@
+/** How far the weights are apart, layer by layer or variable by variable. */
+import { useState } from 'preact/hooks';
+import type { Diff } from '../api/types';
+import { downloadText } from '../host/download';
+import {
+  amount,
+  type ChangeColumn,
+  type ChangeRow,
+  type ChangeSort,
+  largest,
+  layerRows,
+  sortChanges,
+  variableRows,
+} from '../model/compare';
+import { changesCsv } from '../model/export';
+import { formatMetric, formatPercent, plural } from '../model/format';
+import type { Checkpoint } from '../model/run';
+import { useStore } from '../state/context';
+import { FailureText } from './failure-text';
+import { Icon } from './icon';
+import { useDiff } from './use-diff';
+
+/** So many rows are shown; a file takes them all. */
+const SHOWN = 500;
+
+export function WeightChanges({ a, b }: { a: Checkpoint; b: Checkpoint }) {
+  const { comparison, again, stop } = useDiff(a.target, b.target);
+  return (
+    <section class="weights" aria-label="Weights">
+      <h3>Weights</h3>
+      {comparison.state === 'reading' && (
+        <p class="reading" role="status">
+          <span class="spinner" /> Comparing the files
+          {comparison.seconds > 0 ? `, ${comparison.seconds} s` : ''}…
+          <button type="button" class="button small" onClick={stop}>
+            Stop
+          </button>
+        </p>
+      )}
+      {comparison.state === 'stopped' && (
+        <p class="reading" role="status">
+          Stopped.
+          <button type="button" class="button small" onClick={again}>
+            Compare again
+          </button>
+        </p>
+      )}
+      {comparison.state === 'failed' && <FailureText failure={comparison.failure} />}
+      {comparison.state === 'done' && <Changes diff={comparison.diff} />}
+    </section>
+  );
+}
+
+function Changes({ diff }: { diff: Diff }) {
+  const [byVariable, setByVariable] = useState(false);
+  const rows = byVariable ? variableRows(diff) : layerRows(diff);
+  const title = byVariable ? 'Variable' : 'Layer';
+  return (
+    <>
+      <p class="why">{diff.sentence}</p>
+      {diff.notes.map((note) => (
+        <p key={note} class="note">
+          {note}
+        </p>
+      ))}
+      <Only names={diff.only_in_a} side="A" />
+      <Only names={diff.only_in_b} side="B" />
+      <div class="change-options">
+        <div class="segments" role="radiogroup" aria-label="Rows">
+          {[false, true].map((value) => (
+            <label key={String(value)} class="segment">
+              <input
+                type="radio"
+                name="rows"
+                class="visually-hidden"
+                checked={byVariable === value}
+                onChange={() => setByVariable(value)}
+              />
+              <span>{value ? 'Variables' : 'Layers'}</span>
+            </label>
+          ))}
+        </div>
+        <button
+          type="button"
+          class="button"
+          onClick={() => downloadText('comparison.csv', 'text/csv', changesCsv(rows))}
+        >
+          CSV
+        </button>
+      </div>
+      <ChangeTable key={title} rows={rows} title={title} />
+    </>
+  );
+}
+
+function Only({ names, side }: { names: readonly string[]; side: 'A' | 'B' }) {
+  if (names.length === 0) return null;
+  return (
+    <p class="note">
+      Only in {side}: {names.slice(0, 8).join(', ')}
+      {names.length > 8 ? ` and ${names.length - 8} more` : ''}
+    </p>
+  );
+}
+
+const COLUMNS: readonly [ChangeColumn, string, boolean][] = [
+  ['relative', 'Change ‖B−A‖ ∕ ‖A‖', true],
+  ['cosine', 'Cosine', false],
+  ['maxAbs', 'Largest |Δ|', true],
+];
+
+function ChangeTable({ rows, title }: { rows: readonly ChangeRow[]; title: string }) {
+  const { announcement } = useStore();
+  const [sort, setSort] = useState<ChangeSort>({ column: 'relative', descending: true });
+  const sorted = sortChanges(rows, sort);
+  const most = largest(rows);
+  const heading = (column: ChangeColumn, label: string, descendingFirst: boolean) => {
+    const active = sort.column === column;
+    const order = sort.descending ? 'descending' : 'ascending';
+    const sortBy = () => {
+      const descending = active ? !sort.descending : descendingFirst;
+      setSort({ column, descending });
+      announcement.value = `Sorted by ${label}, ${descending ? 'descending' : 'ascending'}.`;
+    };
+    return (
+      <th
+        scope="col"
+        key={column}
+        aria-sort={active ? order : 'none'}
+        class={column === 'cosine' || column === 'maxAbs' ? 'numeric' : ''}
+      >
+        <button type="button" onClick={sortBy}>
+          {label}
+          {active && <Icon name={sort.descending ? 'down' : 'up'} />}
+        </button>
+      </th>
+    );
+  };
+  return (
+    <div class="changes" role="region" aria-label={`${title}s, sortable`} tabIndex={0}>
+      <table>
+        <thead>
+          <tr>
+            {heading('name', title, false)}
+            <th scope="col">{title === 'Layer' ? 'Variables' : 'Shape'}</th>
+            {COLUMNS.map((column) => heading(...column))}
+          </tr>
+        </thead>
+        <tbody>
+          {sorted.slice(0, SHOWN).map((row) => (
+            <Row key={row.name} row={row} most={most} />
+          ))}
+        </tbody>
+      </table>
+      {sorted.length > SHOWN && (
+        <p class="muted">and {plural(sorted.length - SHOWN, 'row')} more, all in the CSV</p>
+      )}
+    </div>
+  );
+}
+
+function changeText({ relative, atLeast }: ChangeRow): string {
+  if (relative === 'Infinity') return 'from zero';
+  if (relative !== null) return formatPercent(relative);
+  return atLeast === null ? 'unknown' : `at least ${formatPercent(atLeast)}`;
+}
+
+function Row({ row, most }: { row: ChangeRow; most: number }) {
+  const size = amount(row);
+  const share = size > 0 ? Math.min(1, most > 0 ? size / most : 1) : 0;
+  return (
+    <tr>
+      <th scope="row">
+        <bdi>{row.name}</bdi>
+        {row.optimizer && <span class="chip">optimizer</span>}
+      </th>
+      <td class="muted">{row.note || row.size}</td>
+      <td class="change">
+        <span
+          class={row.relative === null ? 'bar least' : 'bar'}
+          style={{ width: `${(100 * share).toFixed(1)}%` }}
+        />
+        <span class="change-text">{changeText(row)}</span>
+      </td>
+      <td class="numeric">{formatMetric(row.cosine)}</td>
+      <td class="numeric">{formatMetric(row.maxAbs)}</td>
+    </tr>
+  );
+}

@@ -1,0 +1,113 @@
+"""What axe-core finds in the panel: nothing, in every state, theme and width."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.end_to_end.conftest import StartTensorBoard, one_tensorboard
+from tests.end_to_end.panel import Panel
+from tests.end_to_end.sample_logs import BEST_ID
+from tests.end_to_end.tensorboard import TensorBoard
+
+AXE = Path(__file__).parents[2] / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+SELECTED = json.dumps(["c", "pima", BEST_ID])
+GONE = json.dumps(["c", "pima", "c0ffee0000000001"])
+PAIR = json.dumps([json.dumps(["c", "pima", "c0ffee0000000009"]), SELECTED])
+Theme = Literal["light", "dark"]
+
+
+@pytest.fixture(scope="module")
+def axe() -> str:
+    """The source of axe-core, which `npm ci` in `frontend/` installs."""
+    assert AXE.is_file(), f"{AXE} is missing: run `python frontend/bundle.py npm ci`."
+    return AXE.read_text("utf-8")
+
+
+def _violations(panel: Panel, axe: str) -> list[str]:
+    panel.frame.evaluate(axe)
+    found: list[dict[str, Any]] = panel.frame.evaluate(
+        "rules => axe.run(document, {runOnly: {type: 'tag', values: rules},"
+        " resultTypes: ['violations']}).then(({violations}) => violations)",
+        RULES,
+    )
+    return [
+        f"{item['id']}: {node['target']} {node['failureSummary']}"
+        for item in found
+        for node in item["nodes"]
+    ]
+
+
+@one_tensorboard
+@pytest.mark.parametrize("width", [1440, 900])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_no_state_has_a_violation(panel: Panel, axe: str, theme: Theme, width: int) -> None:
+    """WCAG 2.2 AA and best practice: lists, details, dialogs, menus, comparison and story."""
+    panel.page.set_viewport_size({"width": width, "height": 900})
+    panel.page.emulate_media(color_scheme=theme)
+    button = panel.button
+    found: dict[str, list[str]] = {}
+
+    def look(state: str) -> None:
+        if problems := _violations(panel, axe):
+            found[state] = problems
+
+    panel.open(("pima", "pima-decay"))
+    panel.expect_rows(10)
+    expect(panel.frame.locator("html")).to_have_attribute("data-theme", theme)
+    panel.frame.get_by_text("2 notices").click()
+    panel.row(9).get_by_role("checkbox").click()
+    look("table with a marked row, notices open")
+    for menu in ("Columns", "Export"):
+        button(menu).click()
+        expect(panel.frame.get_by_role("group", name=menu)).to_be_visible()
+        look(f"menu {menu}")
+        panel.page.keyboard.press("Escape")
+    button("Prune…").click()
+    expect(panel.frame.get_by_role("dialog")).to_contain_text("checkpoint")
+    panel.frame.get_by_text("The same as a command").first.click()
+    look("prune dialog")
+
+    panel.open(("pima",), select=SELECTED)
+    expect(button("Verify")).to_be_visible()
+    button("Verify").click()
+    expect(panel.details.get_by_role("status")).to_contain_text("intact")
+    button("Add").click()
+    look("details with note editor")
+    button("Restore to file…").click()
+    look("restore dialog")
+    panel.open(("pima",), select=GONE)
+    expect(panel.details.get_by_text("Note and tags")).to_be_visible()
+    look("details of a pruned checkpoint")
+    panel.open(("pima",), why="pima")
+    expect(panel.details.get_by_role("list")).to_be_visible()
+    look("story")
+    panel.open(("pima",), compare=PAIR)
+    expect(panel.frame.get_by_text(re.compile("^The weights changed"))).to_be_visible()
+    look("comparison")
+    panel.open(("pima",), filter="nothing is called so")
+    expect(button("Clear filters")).to_be_visible()
+    look("no match")
+
+    assert found == {}
+
+
+def test_empty_state_has_no_violation(
+    start_tensorboard: StartTensorBoard,
+    new_panel: Callable[[TensorBoard], Panel],
+    tmp_path: Path,
+    axe: str,
+) -> None:
+    """The page that says what to do where there is nothing yet."""
+    panel = new_panel(start_tensorboard(tmp_path))
+    for theme in ("light", "dark"):
+        panel.page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
+        panel.open()
+        assert _violations(panel, axe) == []
