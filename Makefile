@@ -73,6 +73,13 @@ python-test: $(VENV)/installed-test ## All Python tests, end-to-end ones include
 kill-test: $(VENV)/installed-test ## Kills whole trainings; alone, because it keeps all cores busy
 	$(BIN)/pytest -m alone tests/end_to_end
 
+# The short forms of these run with `make python-test`.
+.PHONY: soak
+soak: $(VENV)/installed-test ## Thousands of kills, faults and power losses; takes hours, before a release
+	EPOCHLINE_KILLS=1001 EPOCHLINE_FAULTS=1000 $(BIN)/pytest -n $(WORKERS) \
+		tests/store/test_kills.py tests/store/test_power_loss.py tests/store/test_faults.py \
+		tests/callbacks/test_save_faults.py $(PYTEST_ARGS)
+
 .PHONY: plain-test
 plain-test: $(PLAIN)/installed ## TensorBoard, panel and core once more, without Keras and TensorFlow
 	$(PLAIN)/bin/pytest -n $(WORKERS) $(PLAIN_TESTS) $(PYTEST_ARGS)

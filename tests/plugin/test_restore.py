@@ -10,10 +10,14 @@ from typing import Any
 
 import pytest
 
+from epochline.events import FilePart
+from epochline.shards import Division
+from epochline.store import digest_bytes
 from epochline.timeline import CheckpointEntry, Status
 from tensorboard_plugin_epochline.answers import ApiError
 from tensorboard_plugin_epochline.restore import restore_to_file
 from tests.plugin.conftest import DATA
+from tests.store.faults import files_in
 
 
 @pytest.fixture
@@ -157,3 +161,70 @@ def test_disk_that_takes_nothing_is_told(
     monkeypatch.setattr(os, "open", failing)
 
     assert _refused(entry, run_dir).code == code
+
+
+@pytest.fixture
+def sharded(tmp_path: Path, entry: CheckpointEntry) -> CheckpointEntry:
+    """A checkpoint of an index and two shards, whose files are below `tmp_path / "run"`."""
+    folder = tmp_path / "run" / "checkpoints"
+    folder.mkdir(parents=True)
+    shards = [b"first shard", b"second"]
+    division = Division(sizes=tuple(map(len, shards)), groups={"/a/vars": (0, 1)}, values_bytes=17)
+    index = division.index("epoch-4.weights.json", [digest_bytes(data) for data in shards])
+    (folder / "epoch-4.weights.json").write_bytes(index)
+    parts = []
+    for place, data in enumerate(shards):
+        name = f"epoch-4_{place:05}.weights.h5"
+        (folder / name).write_bytes(data)
+        parts.append(
+            FilePart(path=f"checkpoints/{name}", size_bytes=len(data), digest=digest_bytes(data))
+        )
+    return replace(
+        entry,
+        path="checkpoints/epoch-4.weights.json",
+        size_bytes=len(index),
+        digest=digest_bytes(index),
+        parts=tuple(parts),
+    )
+
+
+def test_all_files_of_a_sharded_checkpoint_are_copied_together(
+    sharded: CheckpointEntry, tmp_path: Path
+) -> None:
+    """Into a folder of their own, under their names; asking again finds them."""
+    run_dir = tmp_path / "run"
+    first = restore_to_file(sharded, run_dir)
+    again = restore_to_file(sharded, run_dir)
+    assert (first.created, again.created) == (True, False)
+    assert first.size_bytes == sharded.total_bytes
+    assert first.path == run_dir / "restored" / sharded.id / "epoch-4.weights.json"
+    assert files_in(first.path.parent) == files_in(run_dir / "checkpoints")
+
+
+@pytest.mark.parametrize("data", [None, b"", b"other shard"])
+def test_a_shard_that_is_not_what_was_recorded_is_refused(
+    sharded: CheckpointEntry, tmp_path: Path, data: bytes | None
+) -> None:
+    """Nothing is copied then, the index neither."""
+    run_dir = tmp_path / "run"
+    shard = run_dir / sharded.parts[0].path
+    shard.unlink()
+    if data is not None:
+        shard.write_bytes(data)
+    with pytest.raises(ApiError) as raised:
+        restore_to_file(sharded, run_dir)
+    assert raised.value.code == "conflict"
+    assert not [path for path in (run_dir / "restored").rglob("*") if path.is_file()]
+
+
+def test_a_shard_elsewhere_is_refused(sharded: CheckpointEntry, tmp_path: Path) -> None:
+    """An event file from a stranger cannot make TensorBoard copy a file as a shard."""
+    run_dir = tmp_path / "run"
+    secret = tmp_path / "secret_00000.weights.h5"
+    secret.write_bytes(b"first shard")
+    for path in ("../secret_00000.weights.h5", str(secret)):
+        part = replace(sharded.parts[0], path=path)
+        with pytest.raises(ApiError) as raised:
+            restore_to_file(replace(sharded, parts=(part, sharded.parts[1])), run_dir)
+        assert raised.value.code == "conflict"
+        assert not [one for one in (run_dir / "restored").rglob("*") if one.is_file()]

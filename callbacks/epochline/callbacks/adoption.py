@@ -36,9 +36,8 @@ def adopted(
         callbacks: All callbacks.
         metrics: Metrics of this moment.
     """
-    plain: list[Event] = [
-        replace(decision, path=session.relative(decision.path)) if decision.path else decision
-    ]
+    path = session.relative(decision.path) if decision.path else ""
+    plain: list[Event] = [replace(decision, path=path)]
     if model is None or not os.path.isfile(decision.path):
         return plain  # a directory, such as Orbax writes, has no digest
     try:
