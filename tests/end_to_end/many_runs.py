@@ -27,7 +27,7 @@ from epochline.events import (
 from epochline.store.digest import digest_bytes
 from epochline.writer import EventWriter
 
-__all__ = ["write"]
+__all__ = ["save_another", "write"]
 
 START = 1_760_000_000.0
 EPOCH_SECONDS = 20.0
@@ -53,6 +53,22 @@ def write(logdir: Path, *, runs: int, epochs: int, save_every: int, scalars: boo
         _write_records(run_dir, number, epochs, save_every)
         if scalars:
             _write_scalars(run_dir, number, epochs)
+
+
+def save_another(logdir: Path, *, number: int, epoch: int) -> None:
+    """Lets run `number` train one more epoch and save it.
+
+    Args:
+        logdir: Where `write` wrote.
+        number: Of the run.
+        epoch: Which epoch comes next, counted from zero.
+    """
+    run_dir = logdir / "sweep" / f"{number:03d}"
+    now = metrics(number, epoch)
+    events = (EpochEnded(metrics=now), _save(run_dir, epoch, now, math.inf))
+    writer = EventWriter(run_dir / "timeline")
+    writer.append_record(_record(number, epoch, events))
+    writer.close()
 
 
 def metrics(number: int, epoch: int) -> dict[str, float]:
@@ -89,19 +105,21 @@ def _write_records(run_dir: Path, number: int, epochs: int, save_every: int) -> 
             best, best_epoch = value, epoch
         if epoch == epochs - 1:
             events.append(SessionEnded(reason=EndReason.COMPLETED))
-        writer.append_record(
-            Record(
-                session=f"{number + 1:016x}",
-                seq=epoch,
-                wall_time=START + 50 * number + EPOCH_SECONDS * (epoch + 1),
-                epoch=epoch,
-                step=STEPS_PER_EPOCH * (epoch + 1),
-                batch=STEPS_PER_EPOCH * (epoch + 1),
-                events=tuple(events),
-            )
-        )
+        writer.append_record(_record(number, epoch, tuple(events)))
         events = []
     writer.close()
+
+
+def _record(number: int, epoch: int, events: tuple[Event, ...]) -> Record:
+    return Record(
+        session=f"{number + 1:016x}",
+        seq=epoch,
+        wall_time=START + 50 * number + EPOCH_SECONDS * (epoch + 1),
+        epoch=epoch,
+        step=STEPS_PER_EPOCH * (epoch + 1),
+        batch=STEPS_PER_EPOCH * (epoch + 1),
+        events=events,
+    )
 
 
 def _save(run_dir: Path, epoch: int, now: dict[str, float], best: float) -> CheckpointSaved:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +20,7 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"
 SELECTED = json.dumps(["c", "pima", BEST_ID])
 GONE = json.dumps(["c", "pima", "c0ffee0000000001"])
 PAIR = json.dumps([json.dumps(["c", "pima", "c0ffee0000000009"]), SELECTED])
+WIDTHS = (900, 1440)
 Theme = Literal["light", "dark"]
 
 
@@ -46,18 +46,18 @@ def _violations(panel: Panel, axe: str) -> list[str]:
 
 
 @one_tensorboard
-@pytest.mark.parametrize("width", [1440, 900])
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_no_state_has_a_violation(panel: Panel, axe: str, theme: Theme, width: int) -> None:
+def test_no_state_has_a_violation(panel: Panel, axe: str, theme: Theme) -> None:
     """WCAG 2.2 AA and best practice: lists, details, dialogs, menus, comparison and story."""
-    panel.page.set_viewport_size({"width": width, "height": 900})
     panel.page.emulate_media(color_scheme=theme)
     button = panel.button
     found: dict[str, list[str]] = {}
 
     def look(state: str) -> None:
-        if problems := _violations(panel, axe):
-            found[state] = problems
+        for width in WIDTHS:
+            panel.page.set_viewport_size({"width": width, "height": 900})
+            if problems := _violations(panel, axe):
+                found[f"{state}, {width} px"] = problems
 
     panel.open(("pima", "pima-decay"))
     panel.expect_rows(10)
@@ -74,6 +74,7 @@ def test_no_state_has_a_violation(panel: Panel, axe: str, theme: Theme, width: i
     expect(panel.frame.get_by_role("dialog")).to_contain_text("checkpoint")
     panel.frame.get_by_text("The same as a command").first.click()
     look("prune dialog")
+    panel.page.keyboard.press("Escape")
 
     panel.open(("pima",), select=SELECTED)
     expect(button("Verify")).to_be_visible()
@@ -83,6 +84,7 @@ def test_no_state_has_a_violation(panel: Panel, axe: str, theme: Theme, width: i
     look("details with note editor")
     button("Restore to file…").click()
     look("restore dialog")
+    panel.page.keyboard.press("Escape")
     panel.open(("pima",), select=GONE)
     expect(panel.details.get_by_text("Note and tags")).to_be_visible()
     look("details of a pruned checkpoint")
@@ -90,7 +92,7 @@ def test_no_state_has_a_violation(panel: Panel, axe: str, theme: Theme, width: i
     expect(panel.details.get_by_role("list")).to_be_visible()
     look("story")
     panel.open(("pima",), compare=PAIR)
-    expect(panel.frame.get_by_text(re.compile("^The weights changed"))).to_be_visible()
+    expect(panel.frame.get_by_role("region", name="Layers")).to_be_visible()
     look("comparison")
     panel.open(("pima",), filter="nothing is called so")
     expect(button("Clear filters")).to_be_visible()

@@ -12,6 +12,8 @@ const MARGIN_PX = 4;
 /** Rows that are scrolled away may come back; more than this is forgotten. */
 const KEPT = 4_000;
 
+const LATIN = /^[\x20-\x7e]*$/;
+
 const fitted = new Map<string, string>();
 let context: CanvasRenderingContext2D | null | undefined;
 
@@ -24,6 +26,8 @@ function measurer(fontPx: number): (text: string) => number {
 }
 
 function shorten(text: string, width: number, fontPx: number): string {
+  // No Latin letter is wider than it is high.
+  if (LATIN.test(text) && text.length * fontPx <= width) return text;
   const widthOf = measurer(fontPx);
   if (widthOf(text) <= width) return text;
   // By characters as people see them, so that no emoji or accent is cut in two.

@@ -47,14 +47,20 @@ export function decimate(
   gap: () => void,
 ): void {
   let column = Number.NaN;
-  let kept: number[] = [];
+  let firstRow = -1;
+  let low = -1;
+  let high = -1;
+  let lastRow = -1;
+  // Four numbers and no list: this is called for every pixel column of every curve.
   const flush = () => {
-    let previous = -1;
-    for (const index of kept.sort((a, b) => a - b)) {
-      if (index !== previous) point(index);
-      previous = index;
-    }
-    kept = [];
+    if (firstRow < 0) return;
+    const earlier = Math.min(low, high);
+    const later = Math.max(low, high);
+    point(firstRow);
+    if (earlier !== firstRow) point(earlier);
+    if (later !== earlier) point(later);
+    if (lastRow !== later) point(lastRow);
+    firstRow = -1;
     column = Number.NaN;
   };
   for (let i = from; i < to; i++) {
@@ -68,12 +74,12 @@ export function decimate(
     if (here !== column) {
       flush();
       column = here;
-      kept = [i, i, i, i];
+      firstRow = low = high = lastRow = i;
       continue;
     }
-    if (y < Number(ys[Number(kept[1])])) kept[1] = i;
-    if (y > Number(ys[Number(kept[2])])) kept[2] = i;
-    kept[3] = i;
+    if (y < Number(ys[low])) low = i;
+    if (y > Number(ys[high])) high = i;
+    lastRow = i;
   }
   flush();
 }

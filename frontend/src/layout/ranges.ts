@@ -33,6 +33,18 @@ function eachInView(
   }
 }
 
+/** How many rows a view needs. */
+function countRows(curves: readonly Curve[], [min, max]: Range): number {
+  let count = 0;
+  for (const { xs, pieces } of curves) {
+    for (const piece of pieces) {
+      const [from, to] = visibleRows(xs, piece.from, piece.to, min, max);
+      count += Math.max(0, to - from);
+    }
+  }
+  return count;
+}
+
 /**
  * What lies further from the middle nine tenths than these are wide is an outlier.
  *
@@ -59,19 +71,15 @@ export function extentOf(
   let min = Number.POSITIVE_INFINITY;
   let max = Number.NEGATIVE_INFINITY;
   let count = 0;
+  const every = Math.ceil(countRows(curves, x) / SAMPLE);
+  const sample: number[] = [];
   eachInView(curves, x, log, (value) => {
     if (value < min) min = value;
     if (value > max) max = value;
-    count++;
+    if (count++ % every === 0) sample.push(value);
   });
   if (count === 0) return null;
   if (!ignoreOutliers || count < 3) return [min, max];
-  const every = Math.ceil(count / SAMPLE);
-  const sample: number[] = [];
-  let index = 0;
-  eachInView(curves, x, log, (value) => {
-    if (index++ % every === 0) sample.push(value);
-  });
   return withoutOutliers([min, max], sample, log);
 }
 

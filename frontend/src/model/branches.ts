@@ -44,10 +44,12 @@ function lineage(sessions: readonly Session[]): (late: number, early: number) =>
 
 /** The first row of each session, and of each return to an earlier step inside of one. */
 function beginnings({ session, step }: Rows): number[] {
-  return step.flatMap((_, row) => {
+  const rows: number[] = [];
+  for (let row = 0; row < step.length; row++) {
     const goesOn = session[row] === session[row - 1] && at(step, row) > at(step, row - 1);
-    return row > 0 && goesOn ? [] : [row];
-  });
+    if (row === 0 || !goesOn) rows.push(row);
+  }
+  return rows;
 }
 
 /** For every row whether it was done again later; null when none was. */

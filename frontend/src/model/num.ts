@@ -8,5 +8,10 @@ export function toNumber(value: Num | undefined): number {
 
 /** Like `Array.prototype.map(toNumber)`, but compact and fast to draw from. */
 export function toNumbers(values: readonly Num[]): Float64Array {
-  return Float64Array.from(values, toNumber);
+  const numbers = new Float64Array(values.length);
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i];
+    numbers[i] = typeof value === 'number' ? value : toNumber(value);
+  }
+  return numbers;
 }
