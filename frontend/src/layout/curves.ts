@@ -39,7 +39,7 @@ type Style = Pick<DrawnCurve, 'dashed' | 'alpha' | 'width' | 'stepped'>;
 function curvesOf({ model, color }: ShownRun, axis: Axis, ys: Float64Array, style: Style) {
   const base = { xs: model.xs(axis), ys, color, ...style };
   const kept = model.pieces.filter(({ abandoned }) => !abandoned);
-  if (kept.length === model.pieces.length) return [{ ...base, pieces: kept }];
+  if (kept.length === model.pieces.length) return [{ ...base, pieces: model.pieces }];
   const left = model.pieces.filter(({ abandoned }) => abandoned);
   return [
     { ...base, pieces: left, alpha: style.alpha * FADED },

@@ -5,6 +5,7 @@ import { metricLabel } from '../model/metrics';
 import { useStore } from '../state/context';
 import { ChartSettings } from './chart-settings';
 import { RunMenu } from './run-menu';
+import { Shortcuts } from './shortcuts';
 import { isNarrow, viewport } from './viewport';
 
 export function Toolbar() {
@@ -39,6 +40,7 @@ export function Toolbar() {
           Show all
         </button>
       )}
+      <Shortcuts />
     </header>
   );
 }
