@@ -31,6 +31,7 @@ CASES: list[tuple[errors.EpochlineError, type[Exception], tuple[str, ...]]] = [
         ("line 0; line 1; line 2; line 3; line 4; and 2 more", "left as it was"),
     ),
     (errors.ModelFileError("m.keras", "it is gone"), ValueError, ("'m.keras'", "it is gone")),
+    (errors.AverageError("Two models."), ValueError, ("Two models.",)),
     (errors.PruneBusyError("logs/a"), RuntimeError, ("'logs/a'", "try again")),
     (errors.RunBusyError("lock", "pid 1"), RuntimeError, ("pid 1", "directory of its own")),
     (errors.EventFormatError("bytes"), ValueError, ("bytes",)),
