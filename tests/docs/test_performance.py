@@ -16,7 +16,6 @@ from tests.docs.markdown import ROOT
 PAGE = (ROOT / "docs" / "performance.md").read_text()
 # Benchmark -> options with which it takes seconds.
 SHORT = {
-    "diff_and_verify": ("--megabytes", "3", "--repeats", "1"),
     "frozen": ("--megabytes", "1", "--epochs", "2"),
     "fit_overhead": ("--epochs", "1", "--repeats", "1"),
     "recording_cost": ("--cases", "hooks", "--repeats", "1"),
