@@ -37,7 +37,8 @@ def adopted(
         metrics: Metrics of this moment.
     """
     path = session.relative(decision.path) if decision.path else ""
-    plain: list[Event] = [replace(decision, path=path)]
+    plain: list[Event] = []
+    plain.append(replace(decision, path=path))
     if model is None or not os.path.isfile(decision.path):
         return plain  # a directory, such as Orbax writes, has no digest
     try:
