@@ -182,3 +182,18 @@ def test_damaged_records_are_a_conflict(
         with pytest.raises(ApiError) as raised:
             _view(a, replace(b, **changes), run_dir)
         assert raised.value.code == "conflict"
+
+
+def test_checkpoints_of_two_runs_are_compared(
+    a: CheckpointEntry, entry: CheckpointEntry, run_dir: Path
+) -> None:
+    """Each is read in its own directory; what is told of their files names the runs."""
+    other_dir = run_dir.parent / "other"
+    b = replace(_saved(entry, other_dir, 2, 6, 8), status=Status.PRUNED)
+    ours, theirs = (RunDirectory(shown=str(path), local=path) for path in (run_dir, other_dir))
+    view: dict[str, Any] = diff_view(
+        Side(run="run", entry=a, directory=ours), Side(run="other", entry=b, directory=theirs)
+    )
+    assert (view["run"], view["run_b"], view["b"]) == ("run", "other", b.id)
+    assert view["weights"]["relative_at_least"] == pytest.approx(1.0)
+    assert view["notes"][0].startswith("other epoch 4")
