@@ -46,17 +46,23 @@ _REPORT_VIOLATIONS = """
 document.addEventListener('securitypolicyviolation', (event) =>
   console.error(`content security policy: ${event.violatedDirective} ${event.blockedURI}`));
 """
+# A plot is drawn in layers; one of them follows the pointer.
+_PICTURE = """
+(plot) => [...plot.querySelectorAll('canvas:not(.plot-focus)')].map((one) => one.toDataURL()).join()
+"""
 # The share of a plot's columns that hold a colour. An edge is a mixture, hence the tolerance.
 _COLUMNS_OF_COLOUR = """
 (plot, [red, green, blue]) => {
-  const canvas = plot.querySelector('canvas');
-  const { width, height } = canvas;
-  const { data } = canvas.getContext('2d').getImageData(0, 0, width, height);
   const near = (a, b) => Math.abs(a - b) < 24;
   const columns = new Set();
-  for (let i = 0; i < data.length; i += 4) {
-    if (data[i + 3] > 200 && near(data[i], red) && near(data[i + 1], green)
-        && near(data[i + 2], blue)) columns.add((i / 4) % width);
+  const layers = [...plot.querySelectorAll('canvas:not(.plot-focus)')];
+  const { width } = layers[0];
+  for (const layer of layers) {
+    const { data } = layer.getContext('2d').getImageData(0, 0, width, layer.height);
+    for (let i = 0; i < data.length; i += 4) {
+      if (data[i + 3] > 200 && near(data[i], red) && near(data[i + 1], green)
+          && near(data[i + 2], blue)) columns.add((i / 4) % width);
+    }
   }
   return columns.size / width;
 }
@@ -258,7 +264,7 @@ class Panel:
 
     def picture(self, plot: Locator) -> str:
         """What is drawn in a plot; equal for equal pictures."""
-        data: str = plot.evaluate("plot => plot.querySelector('canvas').toDataURL()")
+        data: str = plot.evaluate(_PICTURE)
         return data
 
     def expect_picture(self, plot: Locator, picture: str) -> None:
@@ -272,8 +278,7 @@ class Panel:
 
     def _wait_for_picture(self, plot: Locator, picture: str, *, same: bool) -> None:
         self.frame.wait_for_function(
-            "([plot, picture, same]) =>"
-            " (plot.querySelector('canvas').toDataURL() === picture) === same",
+            f"([plot, picture, same]) => (({_PICTURE.strip()})(plot) === picture) === same",
             arg=[plot.element_handle(), picture, same],
         )
 

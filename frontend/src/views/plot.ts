@@ -1,5 +1,6 @@
 /**
- * One plot: axes, curves and marks on a canvas, and above it what follows the pointer.
+ * One plot: axes and curves, the curves in focus, marks, each on a canvas of its own, one above the
+ * other, and above them what follows the pointer.
  *
  * Knows nothing of runs or stores: it is told what to draw, and tells what the pointer does. Pointing
  * draws nothing anew but the curves in focus: the crosshair and the ring are elements that move.
@@ -85,6 +86,7 @@ function areaOf({ y, xTicks, gutter }: PlotFrame, { width, height }: Size): Area
 export class Plot {
   readonly #base = document.createElement('canvas');
   readonly #front = document.createElement('canvas');
+  readonly #marks = document.createElement('canvas');
   readonly #over = element('plot-over');
   readonly #crosshair = element('plot-crosshair');
   readonly #brush = element('plot-brush');
@@ -110,8 +112,9 @@ export class Plot {
     this.#size = size;
     this.#content = content;
     this.#events = events;
+    this.#front.className = 'plot-focus';
     this.#over.append(this.#brush, this.#crosshair, this.#ring);
-    parent.replaceChildren(this.#base, this.#front, this.#over);
+    parent.replaceChildren(this.#base, this.#front, this.#marks, this.#over);
     this.#listen();
     this.#draw();
   }
@@ -240,9 +243,10 @@ export class Plot {
       this.#drawAxes(ctx);
       this.#drawHairlines(ctx);
       this.#drawCurves(ctx, this.#content.curves);
-      this.#drawMarks(ctx);
     }
     this.#drawFocus();
+    const above = this.#clear(this.#marks);
+    if (above !== null) this.#drawMarks(above);
     this.#placeRing();
     this.#placeCrosshair();
   }
