@@ -14,6 +14,7 @@ from epochline.archive import MODEL_FILE
 from epochline.callbacks.fit import Fit
 from epochline.callbacks.model_checkpoint import ModelCheckpoint, is_interval
 from epochline.callbacks.part import PartCallback
+from epochline.callbacks.resume import Resume
 from epochline.callbacks.scalars import ScalarCurves
 from epochline.events import Topic
 from epochline.retention import KeepBest, KeepLast, RetentionPolicy
@@ -53,9 +54,12 @@ class Timeline(PartCallback):
             holds the training, `"skip"` does not save and records that.
         dedup: Whether layers that are not trained are stored once for all checkpoints; see
             `ModelCheckpoint`. For fine-tuning with a frozen backbone.
+        resume: Whether a training that is killed goes on, bit for bit, when the same script is
+            started again; see `Resume`.
 
     Raises:
         ValueError: If an argument is not of the accepted values; the message lists them.
+        ResumeMismatchError, ResumeStateError: As from `Resume`.
         RunBusyError: From `fit`, before the first batch, if another living process writes to
             `log_dir`.
 
@@ -86,6 +90,7 @@ class Timeline(PartCallback):
         background: bool = True,
         when_busy: Literal["wait", "skip"] = "wait",
         dedup: bool = False,
+        resume: bool = False,
     ) -> None:
         super().__init__(log_dir)
         self.monitor = monitor
@@ -98,6 +103,7 @@ class Timeline(PartCallback):
             )
             if save not in _PER_EPOCH:
                 self.on_train_batch_end = self.checkpoint.on_train_batch_end
+        self.resume = Resume(log_dir) if resume else None
         self._curves: ScalarCurves | None = None
 
     def _model_checkpoint(self, keep: RetentionPolicy | None, **options: Any) -> ModelCheckpoint:
@@ -129,6 +135,12 @@ class Timeline(PartCallback):
         super().set_model(model)
         if self.checkpoint is not None:
             self.checkpoint.set_model(model)
+
+    def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
+        """Called by Keras; finds out whether there is something to continue."""
+        super().on_train_begin(logs)
+        if self.resume is not None:
+            self.resume.join(self.fit)
 
     def attach(self, fit: Fit | None) -> None:
         """Makes `fit` what this part takes part in."""
