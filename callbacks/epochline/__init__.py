@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     )
     from epochline.planning import Fate, PrunePlan, PruneStep
     from epochline.reader import find_runs
+    from epochline.restore.live import Live
     from epochline.restore.load import RestoreResult
+    from epochline.restore.requests import Answer, RequestError
     from epochline.retention import (
         AllOf,
         AnyOf,
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AllOf",
+    "Answer",
     "AnyOf",
     "AverageError",
     "Checkpoint",
@@ -68,6 +71,7 @@ __all__ = [
     "KeepBest",
     "KeepEvery",
     "KeepLast",
+    "Live",
     "MetricNotFoundError",
     "ModelFileError",
     "Not",
@@ -75,6 +79,7 @@ __all__ = [
     "PrunePlan",
     "PruneResult",
     "PruneStep",
+    "RequestError",
     "RestoreResult",
     "Retention",
     "RetentionPolicy",
@@ -95,6 +100,8 @@ _HOMES = {
     "planning": ("Fate", "PrunePlan", "PruneStep"),
     "reader": ("find_runs",),
     "restore.load": ("RestoreResult",),
+    "restore.live": ("Live",),
+    "restore.requests": ("Answer", "RequestError"),
     "retention": (
         "AllOf",
         "AnyOf",

@@ -37,7 +37,9 @@ from epochline.events import (
     MetricsDescribed,
     Mode,
     Notice,
+    Outcome,
     Record,
+    RequestAnswered,
     Restored,
     SaveReason,
     SessionEnded,
@@ -74,9 +76,10 @@ _KINDS: Final[dict[str, type[Event]]] = {
     "checkpoint_demoted": CheckpointDemoted,
     "checkpoint_recovered": CheckpointRecovered,
     "checkpoint_annotated": CheckpointAnnotated,
+    "request_answered": RequestAnswered,
 }
 # An event without a value for these that this version knows is left out.
-_REQUIRED: Final = frozenset({"topic", "verdict", "reason", "weights_kind", "tier"})
+_REQUIRED: Final = frozenset({"topic", "verdict", "reason", "weights_kind", "tier", "outcome"})
 
 # Python enum -> the prefix that protobuf wants before each of its names.
 _ENUM_PREFIX: Final[dict[type[StrEnum], str]] = {
@@ -88,6 +91,7 @@ _ENUM_PREFIX: Final[dict[type[StrEnum], str]] = {
     WeightsKind: "WEIGHTS_KIND_",
     Health: "HEALTH_",
     Tier: "TIER_",
+    Outcome: "OUTCOME_",
 }
 # Name of the enum -> Python member -> number in the protobuf enum, and back.
 _NUMBERS: Final[dict[str, dict[StrEnum, int]]] = {

@@ -30,7 +30,9 @@ __all__ = [
     "MetricsDescribed",
     "Mode",
     "Notice",
+    "Outcome",
     "Record",
+    "RequestAnswered",
     "Restored",
     "SaveReason",
     "SessionEnded",
@@ -132,6 +134,17 @@ class Tier(StrEnum):
     FULL = "full"
     WITHOUT_OPTIMIZER = "without_optimizer"
     BFLOAT16 = "bfloat16"
+
+
+class Outcome(StrEnum):
+    """What became of a request to a running training."""
+
+    WORKING = "working"
+    DONE = "done"
+    REFUSED = "refused"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    NOBODY = "nobody"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -362,6 +375,28 @@ class Restored:
     session: str = ""
     checkpoint_epoch: int = 0
     what: str = ""
+    request: str = ""
+    undo: str = ""
+    restored: int = 0
+    before: str = ""
+    after: str = ""
+    lr_before: float | None = None
+    lr_after: float | None = None
+    counters: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestAnswered:
+    """A running training was asked for something, and answered."""
+
+    request: str
+    action: str
+    outcome: Outcome
+    message: str = ""
+    by: str = ""
+    source: str = ""
+    host: str = ""
+    checkpoint: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -389,6 +424,7 @@ Event = (
     | CheckpointDemoted
     | CheckpointRecovered
     | CheckpointAnnotated
+    | RequestAnswered
 )
 
 

@@ -82,6 +82,16 @@ class Tier(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     TIER_FULL: _ClassVar[Tier]
     TIER_WITHOUT_OPTIMIZER: _ClassVar[Tier]
     TIER_BFLOAT16: _ClassVar[Tier]
+
+class Outcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    OUTCOME_UNSPECIFIED: _ClassVar[Outcome]
+    OUTCOME_WORKING: _ClassVar[Outcome]
+    OUTCOME_DONE: _ClassVar[Outcome]
+    OUTCOME_REFUSED: _ClassVar[Outcome]
+    OUTCOME_FAILED: _ClassVar[Outcome]
+    OUTCOME_EXPIRED: _ClassVar[Outcome]
+    OUTCOME_NOBODY: _ClassVar[Outcome]
 MODE_UNSPECIFIED: Mode
 MODE_MIN: Mode
 MODE_MAX: Mode
@@ -135,6 +145,13 @@ TIER_UNSPECIFIED: Tier
 TIER_FULL: Tier
 TIER_WITHOUT_OPTIMIZER: Tier
 TIER_BFLOAT16: Tier
+OUTCOME_UNSPECIFIED: Outcome
+OUTCOME_WORKING: Outcome
+OUTCOME_DONE: Outcome
+OUTCOME_REFUSED: Outcome
+OUTCOME_FAILED: Outcome
+OUTCOME_EXPIRED: Outcome
+OUTCOME_NOBODY: Outcome
 
 class Record(_message.Message):
     __slots__ = ("schema", "seq", "epoch", "step", "batch", "events")
@@ -153,7 +170,7 @@ class Record(_message.Message):
     def __init__(self, schema: _Optional[int] = ..., seq: _Optional[int] = ..., epoch: _Optional[int] = ..., step: _Optional[int] = ..., batch: _Optional[int] = ..., events: _Optional[_Iterable[_Union[Event, _Mapping]]] = ...) -> None: ...
 
 class Event(_message.Message):
-    __slots__ = ("session_started", "session_ended", "epoch_ended", "metrics_described", "decision", "checkpoint_saved", "checkpoint_failed", "checkpoint_pruned", "restored", "notice", "variables_described", "checkpoint_measured", "checkpoint_demoted", "checkpoint_recovered", "checkpoint_annotated")
+    __slots__ = ("session_started", "session_ended", "epoch_ended", "metrics_described", "decision", "checkpoint_saved", "checkpoint_failed", "checkpoint_pruned", "restored", "notice", "variables_described", "checkpoint_measured", "checkpoint_demoted", "checkpoint_recovered", "checkpoint_annotated", "request_answered")
     SESSION_STARTED_FIELD_NUMBER: _ClassVar[int]
     SESSION_ENDED_FIELD_NUMBER: _ClassVar[int]
     EPOCH_ENDED_FIELD_NUMBER: _ClassVar[int]
@@ -169,6 +186,7 @@ class Event(_message.Message):
     CHECKPOINT_DEMOTED_FIELD_NUMBER: _ClassVar[int]
     CHECKPOINT_RECOVERED_FIELD_NUMBER: _ClassVar[int]
     CHECKPOINT_ANNOTATED_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ANSWERED_FIELD_NUMBER: _ClassVar[int]
     session_started: SessionStarted
     session_ended: SessionEnded
     epoch_ended: EpochEnded
@@ -184,7 +202,8 @@ class Event(_message.Message):
     checkpoint_demoted: CheckpointDemoted
     checkpoint_recovered: CheckpointRecovered
     checkpoint_annotated: CheckpointAnnotated
-    def __init__(self, session_started: _Optional[_Union[SessionStarted, _Mapping]] = ..., session_ended: _Optional[_Union[SessionEnded, _Mapping]] = ..., epoch_ended: _Optional[_Union[EpochEnded, _Mapping]] = ..., metrics_described: _Optional[_Union[MetricsDescribed, _Mapping]] = ..., decision: _Optional[_Union[Decision, _Mapping]] = ..., checkpoint_saved: _Optional[_Union[CheckpointSaved, _Mapping]] = ..., checkpoint_failed: _Optional[_Union[CheckpointFailed, _Mapping]] = ..., checkpoint_pruned: _Optional[_Union[CheckpointPruned, _Mapping]] = ..., restored: _Optional[_Union[Restored, _Mapping]] = ..., notice: _Optional[_Union[Notice, _Mapping]] = ..., variables_described: _Optional[_Union[VariablesDescribed, _Mapping]] = ..., checkpoint_measured: _Optional[_Union[CheckpointMeasured, _Mapping]] = ..., checkpoint_demoted: _Optional[_Union[CheckpointDemoted, _Mapping]] = ..., checkpoint_recovered: _Optional[_Union[CheckpointRecovered, _Mapping]] = ..., checkpoint_annotated: _Optional[_Union[CheckpointAnnotated, _Mapping]] = ...) -> None: ...
+    request_answered: RequestAnswered
+    def __init__(self, session_started: _Optional[_Union[SessionStarted, _Mapping]] = ..., session_ended: _Optional[_Union[SessionEnded, _Mapping]] = ..., epoch_ended: _Optional[_Union[EpochEnded, _Mapping]] = ..., metrics_described: _Optional[_Union[MetricsDescribed, _Mapping]] = ..., decision: _Optional[_Union[Decision, _Mapping]] = ..., checkpoint_saved: _Optional[_Union[CheckpointSaved, _Mapping]] = ..., checkpoint_failed: _Optional[_Union[CheckpointFailed, _Mapping]] = ..., checkpoint_pruned: _Optional[_Union[CheckpointPruned, _Mapping]] = ..., restored: _Optional[_Union[Restored, _Mapping]] = ..., notice: _Optional[_Union[Notice, _Mapping]] = ..., variables_described: _Optional[_Union[VariablesDescribed, _Mapping]] = ..., checkpoint_measured: _Optional[_Union[CheckpointMeasured, _Mapping]] = ..., checkpoint_demoted: _Optional[_Union[CheckpointDemoted, _Mapping]] = ..., checkpoint_recovered: _Optional[_Union[CheckpointRecovered, _Mapping]] = ..., checkpoint_annotated: _Optional[_Union[CheckpointAnnotated, _Mapping]] = ..., request_answered: _Optional[_Union[RequestAnswered, _Mapping]] = ...) -> None: ...
 
 class Metric(_message.Message):
     __slots__ = ("name", "value", "validation")
@@ -471,16 +490,52 @@ class CheckpointPruned(_message.Message):
     def __init__(self, id: _Optional[str] = ..., policy: _Optional[str] = ..., freed_bytes: _Optional[int] = ..., replaced_by: _Optional[str] = ..., trash: _Optional[str] = ..., operation: _Optional[str] = ...) -> None: ...
 
 class Restored(_message.Message):
-    __slots__ = ("checkpoint", "session", "checkpoint_epoch", "what")
+    __slots__ = ("checkpoint", "session", "checkpoint_epoch", "what", "request", "undo", "restored", "before", "after", "lr_before", "lr_after", "counters")
     CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
     SESSION_FIELD_NUMBER: _ClassVar[int]
     CHECKPOINT_EPOCH_FIELD_NUMBER: _ClassVar[int]
     WHAT_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    UNDO_FIELD_NUMBER: _ClassVar[int]
+    RESTORED_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    LR_BEFORE_FIELD_NUMBER: _ClassVar[int]
+    LR_AFTER_FIELD_NUMBER: _ClassVar[int]
+    COUNTERS_FIELD_NUMBER: _ClassVar[int]
     checkpoint: str
     session: str
     checkpoint_epoch: int
     what: str
-    def __init__(self, checkpoint: _Optional[str] = ..., session: _Optional[str] = ..., checkpoint_epoch: _Optional[int] = ..., what: _Optional[str] = ...) -> None: ...
+    request: str
+    undo: str
+    restored: int
+    before: str
+    after: str
+    lr_before: float
+    lr_after: float
+    counters: str
+    def __init__(self, checkpoint: _Optional[str] = ..., session: _Optional[str] = ..., checkpoint_epoch: _Optional[int] = ..., what: _Optional[str] = ..., request: _Optional[str] = ..., undo: _Optional[str] = ..., restored: _Optional[int] = ..., before: _Optional[str] = ..., after: _Optional[str] = ..., lr_before: _Optional[float] = ..., lr_after: _Optional[float] = ..., counters: _Optional[str] = ...) -> None: ...
+
+class RequestAnswered(_message.Message):
+    __slots__ = ("request", "action", "outcome", "message", "by", "source", "host", "checkpoint")
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    BY_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    HOST_FIELD_NUMBER: _ClassVar[int]
+    CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
+    request: str
+    action: str
+    outcome: Outcome
+    message: str
+    by: str
+    source: str
+    host: str
+    checkpoint: str
+    def __init__(self, request: _Optional[str] = ..., action: _Optional[str] = ..., outcome: _Optional[_Union[Outcome, str]] = ..., message: _Optional[str] = ..., by: _Optional[str] = ..., source: _Optional[str] = ..., host: _Optional[str] = ..., checkpoint: _Optional[str] = ...) -> None: ...
 
 class Notice(_message.Message):
     __slots__ = ("code", "message", "hint")

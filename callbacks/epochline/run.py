@@ -32,10 +32,12 @@ from epochline.store import (
     verify_all,
 )
 from epochline.timeline import (
+    Branch,
     CheckpointEntry,
     DecisionEntry,
     Gap,
     NoticeEntry,
+    RequestEntry,
     RestoreEntry,
     RunState,
     SessionEntry,
@@ -46,7 +48,9 @@ from epochline.timeline import (
 
 if TYPE_CHECKING:
     from epochline.layout import Layout
+    from epochline.restore.live import Live
     from epochline.restore.load import RestoreResult
+    from epochline.restore.requests import Answer, Counters, LearningRate
     from epochline.retention import RetentionPolicy
     from epochline.statistics import Measurements
     from epochline.upkeep import PruneResult
@@ -116,6 +120,49 @@ class Checkpoint(CheckpointEntry):
         from epochline.restore.load import restore_into
 
         return restore_into(model, self, self.file, optimizer=optimizer)
+
+    def restore_live(
+        self,
+        *,
+        optimizer: bool | None = None,
+        learning_rate: LearningRate | None = None,
+        counters: Counters | str = "reset",
+        dry_run: bool = False,
+        timeout: float = 60.0,
+    ) -> Answer:
+        """Takes the training of its run, which must be running, back to it.
+
+        It is loaded before the next batch, all of it or nothing; the state before is saved first,
+        so that `run.live.undo()` brings it back. The epoch counter of `fit` goes on.
+
+        Args:
+            optimizer: Whether the state of the optimizer is restored as well; if the checkpoint
+                holds it when None.
+            learning_rate: Afterwards: `"keep"` for the present one, `"checkpoint"`, or a number.
+                When None, the checkpoint's with the optimizer, else the present one.
+            counters: Of `EarlyStopping` and `ReduceLROnPlateau`: `"reset"` or `"keep"`.
+            dry_run: Whether to tell only what would happen; see `Answer.plan`.
+            timeout: Seconds to wait until the training takes the request.
+
+        Returns:
+            The answer: true when it was done; else its `message` says why not.
+
+        Raises:
+            RequestError: If that is no learning rate.
+
+        Example:
+            >>> answer = run.best("val_loss").restore_live()  # doctest: +SKIP
+            >>> print(answer.message)  # doctest: +SKIP
+        """
+        from epochline.restore.live import Live
+
+        return Live(self.run_dir, timeout=timeout).restore(
+            self.id,
+            optimizer=self.has_optimizer if optimizer is None else optimizer,
+            learning_rate=learning_rate,
+            counters=counters,
+            dry_run=dry_run,
+        )
 
     def verify(self) -> VerifyResult:
         """Reads the file again; the answer is true only when it is there and matches its digest.
@@ -300,6 +347,23 @@ class Run:
     def restores(self) -> tuple[RestoreEntry, ...]:
         """Checkpoints that were loaded before or while training."""
         return self.timeline.restores
+
+    @property
+    def live(self) -> Live:
+        """The training of this run while it is running: pause, stop, save, learning rate, undo."""
+        from epochline.restore.live import Live
+
+        return Live(self.path)
+
+    @property
+    def lineage(self) -> tuple[Branch, ...]:
+        """The way from the first batch to the present state; what is not on it was left behind."""
+        return self.timeline.lineage
+
+    @property
+    def requests(self) -> tuple[RequestEntry, ...]:
+        """What the trainings of the run were asked for while they ran, and what became of that."""
+        return self.timeline.requests
 
     @property
     def notices(self) -> tuple[NoticeEntry, ...]:

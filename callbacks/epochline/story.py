@@ -14,7 +14,7 @@ from itertools import groupby
 from pathlib import PurePosixPath
 from typing import Final
 
-from epochline.events import SaveReason, Topic, Verdict, WeightsKind
+from epochline.events import Outcome, SaveReason, Topic, Verdict, WeightsKind
 from epochline.sentences import rate, size
 from epochline.timeline import (
     CheckpointEntry,
@@ -69,7 +69,8 @@ class Line:
 
     Attributes:
         moment: When.
-        kind: What kind of thing it is: session, restore, notice, checkpoint or decision.
+        kind: What kind of thing it is: session, restore, request, notice, checkpoint or
+            decision.
         verdict: In one or two words.
         sentence: In one sentence.
         turning_point: Whether it belongs to the short story.
@@ -104,6 +105,7 @@ def story(timeline: Timeline, state: RunState, *, whole: bool) -> list[Line]:
             Line(moment=item, kind="notice", verdict="note", sentence=f"{item.message} {item.hint}")
             for item in timeline.notices
         ),
+        *_requests(timeline),
         *(_checkpoint(item, item.callback if several else "") for item in timeline.checkpoints),
         *_decisions(timeline, whole=whole, several=several),
         *_ends(timeline, state),
@@ -191,6 +193,14 @@ def _saves_in_a_row(lines: Iterator[Line]) -> Iterator[Line]:
             sentence=f"{len(row) - 2} more were saved until epoch {row[-2].moment.epoch + 1}.",
         )
         yield row[-1]
+
+
+def _requests(timeline: Timeline) -> Iterator[Line]:
+    restores = {item.request for item in timeline.restores}
+    for item in timeline.requests:
+        if item.request not in restores:  # those tell it themselves
+            word = "asked" if item.outcome is Outcome.DONE else str(item.outcome)
+            yield Line(moment=item, kind="request", verdict=word, sentence=item.sentence)
 
 
 def _restore(item: RestoreEntry) -> Line:

@@ -1,6 +1,7 @@
 """From records to the timeline of a run: checkpoints, decisions, sessions, metrics, gaps.
 
-What became of the checkpoints is in `checkpoints.py`.
+What became of the checkpoints is in `checkpoints.py`, what people did to a training while it ran in
+`interventions.py`, what was left behind by going back in `branches.py`.
 
 Pure: records and facts about files in, values out; no files, clock, Keras or TensorBoard.
 
@@ -20,6 +21,7 @@ from operator import attrgetter, itemgetter
 from typing import Final
 
 from epochline import sentences
+from epochline.branches import Branch, trace
 from epochline.checkpoints import (
     CheckpointEntry,
     Moment,
@@ -39,20 +41,27 @@ from epochline.events import (
     Mode,
     Notice,
     Record,
-    Restored,
     SessionEnded,
     SessionStarted,
     Verdict,
 )
+from epochline.interventions import (
+    RequestEntry,
+    RestoreEntry,
+    collect_requests,
+    collect_restores,
+)
 from epochline.monitor import infer_mode, rank_key
 
 __all__ = [
+    "Branch",
     "CheckpointEntry",
     "DecisionEntry",
     "EpochEntry",
     "Gap",
     "Moment",
     "NoticeEntry",
+    "RequestEntry",
     "RestoreEntry",
     "RunState",
     "SessionEntry",
@@ -115,24 +124,6 @@ class NoticeEntry(Moment):
     code: str
     message: str
     hint: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class RestoreEntry(Moment):
-    """A checkpoint that was loaded into the model of a session."""
-
-    checkpoint: str
-    source_session: str
-    checkpoint_epoch: int
-    what: str
-
-    @property
-    def sentence(self) -> str:
-        """The restore in one sentence."""
-        return (
-            f"Continued from checkpoint {self.checkpoint} (epoch {self.checkpoint_epoch + 1}): "
-            f"{self.what} restored."
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,6 +200,7 @@ class Timeline:
     sessions: tuple[SessionEntry, ...]
     checkpoints: tuple[CheckpointEntry, ...]
     restores: tuple[RestoreEntry, ...]
+    requests: tuple[RequestEntry, ...]
     notices: tuple[NoticeEntry, ...]
     gaps: tuple[Gap, ...]
     directions: Mapping[str, Mode]
@@ -221,6 +213,21 @@ class Timeline:
                 **moment_of(record), metrics=event.metrics, duration_seconds=event.duration_seconds
             )
             for record, event in events_in(self.records, EpochEnded)
+        )
+
+    @cached_property
+    def lineage(self) -> tuple[Branch, ...]:
+        """The way from the first batch to the present state, branch by branch.
+
+        What is in none of them was left behind when the training went back.
+        """
+        return trace(self.sessions, self.epochs, self.checkpoints, self.restores)
+
+    @cached_property
+    def abandoned(self) -> tuple[EpochEntry, ...]:
+        """The epochs that were left behind when the training went back."""
+        return tuple(
+            row for row in self.epochs if not any(row in branch for branch in self.lineage)
         )
 
     @property
@@ -277,13 +284,17 @@ class Timeline:
                 return session.start.mode
         return infer_mode(metric, self.directions)
 
-    def history(self) -> dict[str, list[float]]:
+    def history(self, *, stitched: bool = False) -> dict[str, list[float]]:
         """Returns metric name to values per epoch, as `History.history` holds them.
 
         A metric that an epoch did not have (`validation_freq`) has no value for it there, as in
         Keras. An epoch that was trained again by a later session counts as that session left it.
+
+        Args:
+            stitched: Whether to leave out the epochs that were left behind by going back.
         """
-        rows = {row.epoch: row for row in self.epochs}
+        abandoned = {id(row) for row in self.abandoned} if stitched else ()
+        rows = {row.epoch: row for row in self.epochs if id(row) not in abandoned}
         values: dict[str, list[float]] = {name: [] for name in self.metric_names}
         for epoch in sorted(rows):
             for name, value in rows[epoch].metrics.items():
@@ -406,16 +417,8 @@ def build_timeline(records: Iterable[Record]) -> Timeline:
         records=tuple(ordered),
         sessions=tuple(_session(name, own) for name, own in _by_session(ordered).items()),
         checkpoints=collect_checkpoints(ordered, by_hand),
-        restores=tuple(
-            RestoreEntry(
-                **moment_of(record),
-                checkpoint=event.checkpoint,
-                source_session=event.session,
-                checkpoint_epoch=event.checkpoint_epoch,
-                what=event.what,
-            )
-            for record, event in events_in(ordered, Restored)
-        ),
+        restores=collect_restores(ordered),
+        requests=collect_requests(ordered),
         notices=tuple(
             NoticeEntry(**moment_of(record), **values_of(event))
             for record, event in events_in(ordered, Notice)

@@ -1,26 +1,20 @@
-"""The audit log of a run: which changes were asked for through the panel, and what came of it.
+"""What the panel asked for goes to the audit log of the run, see `epochline.restore.audit`.
 
-One JSON object per line in `<run>/timeline/control/audit.jsonl`, appended with one write.
-
-Invariant: lines are only ever added. A log that cannot be written is reported in TensorBoard's log
-and stops nothing.
+Invariant: a log that cannot be written is reported in TensorBoard's log and stops nothing.
 """
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 import time
 from pathlib import Path
 
-from epochline.reader import TIMELINE_DIR
-from epochline.session import CONTROL_DIR
+from epochline.restore.audit import AuditLine, append_audit, audit_path
+from epochline.restore.requests import Source
 
 __all__ = ["append"]
 
 _logger = logging.getLogger("tensorboard")
-_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
 
 
 def append(
@@ -30,26 +24,23 @@ def append(
 
     Args:
         run_dir: The run directory.
-        action: What was asked for, as `restore`.
+        action: What was asked for: `copy`, or an action of a running training.
         run: Name of the run group.
-        checkpoint: Id of the checkpoint; all ids of an action on several.
+        checkpoint: Id of the checkpoint; all ids of an action on several, empty for none.
         outcome: `done`, `created`, `found` or the code of the error, such as `forbidden`.
     """
-    entry = {
-        "time": time.time(),
-        "action": action,
-        "run": run,
-        "id": checkpoint,
-        "outcome": outcome,
-        "refused": outcome == "forbidden",
-    }
-    path = run_dir / TIMELINE_DIR / CONTROL_DIR / "audit.jsonl"
+    line = AuditLine(
+        time=time.time(),
+        action=action,
+        run=run,
+        id=checkpoint if isinstance(checkpoint, str) else ",".join(checkpoint),
+        outcome=outcome,
+        refused=outcome == "forbidden",
+        source=Source.PANEL,
+    )
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, _FLAGS, 0o666)
-        try:
-            os.write(descriptor, json.dumps(entry).encode() + b"\n")
-        finally:
-            os.close(descriptor)
+        append_audit(run_dir, line)
     except OSError as error:
-        _logger.warning("Epochline could not write its audit log %s: %s", path, error)
+        _logger.warning(
+            "Epochline could not write its audit log %s: %s", audit_path(run_dir), error
+        )

@@ -14,6 +14,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
+import secrets
 import socket
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -23,11 +24,19 @@ from urllib.parse import urlsplit
 
 from tensorboard_plugin_epochline.answers import ApiError, ErrorCode
 
-__all__ = ["MAX_BODY_BYTES", "Policy", "RequestFacts", "check_sender", "parse_body"]
+__all__ = [
+    "MAX_BODY_BYTES",
+    "Policy",
+    "RequestFacts",
+    "check_sender",
+    "check_token",
+    "parse_body",
+]
 
 MAX_BODY_BYTES: Final = 64 * 1024
 _ALL_TEXT: Final[Mapping[str, type]] = MappingProxyType({})
 _KIND: Final[Mapping[type, str]] = {str: "text", bool: "true or false", list: "a list of texts"}
+_TOKEN_BYTES: Final = 32
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]+(:\d*)?|\[[0-9A-Fa-f:.]+\](:\d*)?")
 _RELOAD: Final = "Use the Checkpoints tab of TensorBoard, or the code shown there."
 
@@ -45,6 +54,7 @@ class RequestFacts:
         origin: Value of `Origin`.
         fetch_site: Value of `Sec-Fetch-Site`.
         host: Value of `Host`.
+        token: Value of `X-Epochline-Token`.
     """
 
     method: str
@@ -55,6 +65,7 @@ class RequestFacts:
     origin: str | None
     fetch_site: str | None
     host: str | None
+    token: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,11 +76,13 @@ class Policy:
         host_names: Names, in lower case, by which it may be called.
         refusal: Why actions are refused altogether; None when they are not.
         hint: What to do about that.
+        token: What a request to a running training must carry; None when none is asked for.
     """
 
     host_names: frozenset[str]
     refusal: str | None
     hint: str | None
+    token: str | None = None
 
     @classmethod
     def of_flags(cls, flags: Any) -> Policy:
@@ -81,7 +94,7 @@ class Policy:
         host: str | None = getattr(flags, "host", None)
         bind_all = bool(getattr(flags, "bind_all", False))
         names = {socket.gethostname(), host or "localhost"}
-        refusal = hint = None
+        refusal = hint = token = None
         if bind_all or (host and not _is_loopback(host)):
             # Can take seconds, but TensorBoard has asked it already then.
             names.add(socket.getfqdn())
@@ -92,10 +105,13 @@ class Policy:
                     "Start it without that flag, or with --epochline_allow_restore if everybody "
                     "who can reach it may do this. The code shown for a checkpoint always works."
                 )
+            else:
+                token = secrets.token_hex(_TOKEN_BYTES)
         return cls(
             host_names=frozenset(name.lower() for name in names),
             refusal=refusal,
             hint=hint,
+            token=token,
         )
 
 
@@ -153,6 +169,21 @@ def check_sender(facts: RequestFacts, policy: Policy) -> None:
         _check_host(facts, policy)
     if policy.refusal is not None:
         _refuse(ErrorCode.FORBIDDEN, policy.refusal, policy.hint or "")
+
+
+def check_token(facts: RequestFacts, policy: Policy) -> None:
+    """Lets a request to a running training pass that carries the token, where one is asked for.
+
+    Raises:
+        ApiError: If it does not.
+    """
+    if policy.token is None:
+        return
+    given = (facts.token or "").encode()
+    if not secrets.compare_digest(given, policy.token.encode()):
+        message = "The token is missing." if not given else "The token is another one."
+        hint = "TensorBoard printed it when it started: send it as X-Epochline-Token."
+        _refuse(ErrorCode.FORBIDDEN, message, hint)
 
 
 def _check_host(facts: RequestFacts, policy: Policy) -> None:

@@ -7,6 +7,7 @@ Invariant: GET changes nothing anywhere; POST acts only behind `guard`.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from functools import cached_property, partial
 from pathlib import Path
@@ -38,8 +39,22 @@ from tensorboard_plugin_epochline.answers import (
 from tensorboard_plugin_epochline.assets import ENTRY, Assets
 from tensorboard_plugin_epochline.diff import Side, diff_view
 from tensorboard_plugin_epochline.directories import RunDirectories, RunDirectory
-from tensorboard_plugin_epochline.guard import Policy, RequestFacts, check_sender, parse_body
+from tensorboard_plugin_epochline.guard import (
+    Policy,
+    RequestFacts,
+    check_sender,
+    check_token,
+    parse_body,
+)
 from tensorboard_plugin_epochline.library import Library, Snapshot
+from tensorboard_plugin_epochline.live import (
+    LIVE_KEYS,
+    LIVE_KINDS,
+    answer_view,
+    ask_training,
+    listening_view,
+    view_of,
+)
 from tensorboard_plugin_epochline.restore import restore_to_file
 from tensorboard_plugin_epochline.runs import RunGroup, member_name
 from tensorboard_plugin_epochline.source import EventSource, Scope
@@ -52,6 +67,9 @@ _RESTORE_KEYS: Final = ("run", "id", "to")
 _BODY_TIMEOUT_SECONDS: Final = 10
 _NAMED_TAGS: Final = 50
 _DIGITS: Final = 9
+_LONGEST_WORD: Final = 40
+
+_logger = logging.getLogger("tensorboard")
 
 
 class EpochlinePlugin(base_plugin.TBPlugin):
@@ -71,6 +89,9 @@ class EpochlinePlugin(base_plugin.TBPlugin):
         self._library = Library(EventSource(context.data_provider), directories)
         self._flags = context.flags
         self._assets = Assets()
+        if getattr(context.flags, "epochline_allow_restore", False):
+            # Else not here: asking for this machine's full name can take seconds.
+            _ = self._policy
 
     def get_plugin_apps(self) -> dict[str, Any]:
         """Returns the routes."""
@@ -83,12 +104,15 @@ class EpochlinePlugin(base_plugin.TBPlugin):
             "/plan": self._plan,
             "/why": self._why,
             "/scalars": self._scalars,
+            "/live_state": self._live_state,
+            "/live_answer": self._live_answer,
             "/*": self._asset,
         }
         routes = {path: app(handler, _READING) for path, handler in reading.items()}
         for name, action in ACTIONS.items():
             routes[f"/{name}"] = app(partial(self._act, name, action), ("POST",))
-        return routes | {"/restore": app(self._restore, ("POST",))}
+        changing = {"/restore": self._restore, "/live": self._live}
+        return routes | {path: app(handler, ("POST",)) for path, handler in changing.items()}
 
     def _asset(self, request: Request) -> Answer:
         # The bundle has no folders.
@@ -110,8 +134,14 @@ class EpochlinePlugin(base_plugin.TBPlugin):
 
     @cached_property
     def _policy(self) -> Policy:
-        # Not in the constructor: asking for this machine's full name can take seconds.
-        return Policy.of_flags(self._flags)
+        policy = Policy.of_flags(self._flags)
+        if policy.token is not None:
+            _logger.warning(
+                "Epochline: to ask a running training for something, the Checkpoints tab needs "
+                "this token: %s",
+                policy.token,
+            )
+        return policy
 
     def _runs(self, request: Request) -> Answer:
         views, others = self._library.overview(Scope.of(request))
@@ -125,7 +155,11 @@ class EpochlinePlugin(base_plugin.TBPlugin):
                 "runs": views,
                 "other_runs": others,
                 "logdir": self._logdir,
-                "actions": {"restore": permission, "change": permission},
+                "actions": {
+                    "restore": permission,
+                    "change": permission,
+                    "live": permission | {"token": self._policy.token is not None},
+                },
             }
         )
 
@@ -257,13 +291,55 @@ class EpochlinePlugin(base_plugin.TBPlugin):
             _audit(snapshot, name, body["id"] if "id" in body else body["ids"], outcome)
         return answer
 
+    def _live_state(self, request: Request) -> Answer:
+        run = parameter(request, "run")
+        snapshot = self._library.snapshot(Scope.of(request), run)
+        return json_answer(listening_view(run, snapshot.directory.local))
+
+    def _live_answer(self, request: Request) -> Answer:
+        run, asked = parameter(request, "run"), parameter(request, "request")
+        snapshot = self._library.snapshot(Scope.of(request), run)
+        return json_answer(answer_view(run, snapshot.directory.local, asked))
+
+    def _live(self, request: Request) -> Answer:
+        facts = _facts(request)
+        body = parse_body(facts, LIVE_KEYS, LIVE_KINDS)
+        scope = Scope.of(request)
+        try:
+            check_sender(facts, self._policy)
+            check_token(facts, self._policy)
+        except ApiError as refusal:
+            self._note_live_refusal(scope, body, refusal)
+            raise
+        snapshot = self._library.snapshot(scope, body["run"])
+        run_dir = snapshot.directory.local
+        if run_dir is None:
+            message = f"The run is in {snapshot.directory.shown or 'an unknown place'}."
+            hint = "Ask on the machine where it is trained: epochline live."
+            raise ApiError(ErrorCode.CONFLICT, message, hint)
+        return json_answer(view_of(snapshot.run, ask_training(run_dir, body)))
+
+    def _note_live_refusal(self, scope: Scope, body: Mapping[str, Any], why: ApiError) -> None:
+        try:
+            snapshot = self._library.snapshot(scope, body["run"])
+        except ApiError:
+            return  # it is about no run
+        if snapshot.directory.local is not None:
+            audit.append(
+                snapshot.directory.local,
+                action=body["action"][:_LONGEST_WORD],
+                run=snapshot.run,
+                checkpoint=body["checkpoint"][:_LONGEST_WORD],
+                outcome=why.code,
+            )
+
     def _note_refusal(self, scope: Scope, body: Mapping[str, str], refusal: ApiError) -> None:
         try:
             snapshot = self._library.snapshot(scope, body["run"])
             entry = snapshot.checkpoint(body["id"])
         except ApiError:
             return  # it is about nothing that is in a run
-        _audit(snapshot, "restore", entry.id, refusal.code)
+        _audit(snapshot, "copy", entry.id, refusal.code)
 
 
 def _restored(snapshot: Snapshot, entry: CheckpointEntry) -> dict[str, object]:
@@ -280,7 +356,7 @@ def _restored(snapshot: Snapshot, entry: CheckpointEntry) -> dict[str, object]:
         outcome = error.code
         raise
     finally:
-        _audit(snapshot, "restore", entry.id, outcome)
+        _audit(snapshot, "copy", entry.id, outcome)
     return {
         "run": snapshot.run,
         "id": entry.id,
@@ -321,6 +397,7 @@ def _facts(request: Request) -> RequestFacts:
         origin=headers.get("Origin"),
         fetch_site=headers.get("Sec-Fetch-Site"),
         host=headers.get("Host"),
+        token=headers.get("X-Epochline-Token"),
     )
 
 

@@ -70,20 +70,31 @@ def _stock() -> list[keras.callbacks.Callback]:
 
 
 @pytest.mark.parametrize(
-    "parts",
+    ("parts", "listens"),
     [
-        (lambda run_dir: [Timeline(run_dir)]),
-        (lambda run_dir: [Timeline(run_dir, save=None), keras.callbacks.TensorBoard(run_dir)]),
-        (lambda run_dir: [LearningRateRecorder(run_dir), EarlyStoppingRecorder(run_dir)]),
+        (lambda run_dir: [Timeline(run_dir)], True),
+        (
+            lambda run_dir: [Timeline(run_dir, save=None), keras.callbacks.TensorBoard(run_dir)],
+            True,
+        ),
+        (lambda run_dir: [Timeline(run_dir, live=False)], False),
+        (lambda run_dir: [LearningRateRecorder(run_dir), EarlyStoppingRecorder(run_dir)], False),
     ],
-    ids=["timeline", "beside TensorBoard", "recorders"],
+    ids=["timeline", "beside TensorBoard", "live=False", "recorders"],
 )
-def test_nothing_of_ours_runs_during_batches(parts: Any, run_dir: Path) -> None:
-    """Where no batch event is asked for, no function of ours is called for one, in all of `fit`."""
+def test_nothing_of_ours_runs_during_batches(
+    parts: Any, listens: bool, run_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no batch event is asked for, nothing of ours is done for one but a look at the clock.
+
+    And that only where requests are answered; it is not yet time to look for one here.
+    """
+    monkeypatch.setattr("epochline.callbacks.living.desk.monotonic", lambda: -1.0)
     model = new_model()
     with _calls_in_batches() as calls:
         train(model, *_stock(), *parts(run_dir), epochs=3, **VALIDATED)
-    assert calls == []
+    clock = {"_Boundary.on_train_batch_begin", "Desk.batch_begins"} if listens else set()
+    assert set(calls) == clock
 
 
 def test_batches_are_seen_where_they_are_asked_for(run_dir: Path) -> None:

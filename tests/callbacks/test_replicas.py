@@ -24,6 +24,40 @@ with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
 train(model, Timeline(sys.argv[1], monitor="loss"), epochs=2)
 """
 
+# Goes back to the first epoch after the fifth batch, and prints what each replica holds then.
+RESTORED = """
+import numpy as np
+from epochline import open_run
+from epochline.callbacks.living import desk
+from epochline.restore.requests import Action
+from tests.callbacks.asking import Asks
+desk._LOOK_EVERY_SECONDS = 0.0
+
+def back(asks):
+    asks.ask(Action.RESTORE, checkpoint=open_run(asks.run_dir).at(epoch=0).id)
+
+class Looks(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        parts = [np.array(part) for part in self.model.layers[0].kernel.value.values]
+        assert (parts[0] == parts[1]).all()
+
+asks = Asks(Path(sys.argv[1]), {5: back})
+train(model, asks, Looks(), Timeline(sys.argv[1], monitor="loss"), epochs=3)
+assert asks.answers[0].ok, asks.answers[0].message
+"""
+
+
+def test_restore_reaches_every_replica(run_dir: Path) -> None:
+    """Under MirroredStrategy, a running training goes back on all devices, or says why not."""
+    begin = MIRRORED.rpartition("train(")[0] + "import keras\nfrom pathlib import Path\n"
+    subprocess.run(
+        [sys.executable, "-c", begin + RESTORED, run_dir], check=True, cwd=Path(__file__).parents[2]
+    )
+    timeline = timeline_of(run_dir)
+    (restore,) = timeline.restores
+    assert (restore.restored, restore.step) == (14, 5)
+    assert [row.step for row in timeline.epochs] == [3, 4, 7]
+
 
 def test_two_replicas_have_one_writer(run_dir: Path) -> None:
     """Under MirroredStrategy, one session with one checkpoint an epoch is written."""

@@ -17,9 +17,11 @@ STANDARD = sys.stdlib_module_names
 PURE = {"errors", "events", "monitor", "sentences", "shards", "tiers"}
 CORE = PURE | {
     "actions",
+    "branches",
     "checkpoints",
     "dtypes",
     "health",
+    "interventions",
     "inventory",
     "layout",
     "logs",
@@ -67,7 +69,9 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "retention": (PURE | {"inventory"}, set()),
     "planning": (PURE | {"inventory", "retention"}, set()),
     "checkpoints": (PURE, set()),
-    "timeline": (PURE | {"checkpoints"}, set()),
+    "interventions": (PURE | {"checkpoints"}, set()),
+    "branches": (PURE | {"checkpoints", "interventions"}, set()),
+    "timeline": (PURE | {"branches", "checkpoints", "interventions"}, set()),
     "story": (PURE | {"timeline"}, set()),
     "store": (PURE | {"dtypes", "retention"}, {"h5py", "numpy", "typing_extensions", "xxhash"}),
     "records": (set(), {"google_crc32c"}),

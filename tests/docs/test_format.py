@@ -8,7 +8,17 @@ import pytest
 
 from epochline import events_pb2
 from epochline.codec import SCHEMA
-from epochline.events import EndReason, Health, SaveReason, Tier, Topic, Verdict, WeightsKind
+from epochline.events import (
+    EndReason,
+    Health,
+    Outcome,
+    SaveReason,
+    Tier,
+    Topic,
+    Verdict,
+    WeightsKind,
+)
+from epochline.restore.requests import Action, Source
 from epochline.timeline import RunState, Status
 from epochline.writer import PLUGIN_NAME, TAG_PREFIX
 from tests.docs.markdown import ROOT
@@ -44,7 +54,20 @@ def test_every_field_of_a_record_is_described() -> None:
 
 
 @pytest.mark.parametrize(
-    "enum", [EndReason, Health, SaveReason, Status, Tier, Topic, Verdict, WeightsKind]
+    "enum",
+    [
+        Action,
+        EndReason,
+        Health,
+        Outcome,
+        SaveReason,
+        Source,
+        Status,
+        Tier,
+        Topic,
+        Verdict,
+        WeightsKind,
+    ],
 )
 def test_every_value_of_an_enum_is_described(enum: type[EndReason]) -> None:
     """Whoever meets a word in a file finds it in the document."""

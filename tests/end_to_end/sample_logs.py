@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from epochline.events import (
     CheckpointFailed,
@@ -26,6 +26,7 @@ from epochline.events import (
     MetricsDescribed,
     Mode,
     Notice,
+    Outcome,
     Record,
     Restored,
     SaveReason,
@@ -36,6 +37,7 @@ from epochline.events import (
     WeightsKind,
 )
 from epochline.layout import Layout, Variable
+from epochline.restore.requests import Action, Answer, LayerChange
 from epochline.statistics import Measurer
 from epochline.store.digest import digest_bytes
 from epochline.writer import EventWriter
@@ -45,6 +47,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BEST_ID",
+    "LIVE_ANSWER",
+    "LIVE_REQUEST",
     "LONG_RECORDS",
     "RESUMED_RECORDS",
     "RUNS",
@@ -64,6 +68,47 @@ SECOND = "a11ce00000000002"
 DECAY = "dec0000000000001"
 LONG = ("10000000000000aa", "10000000000000bb")
 BEST_ID = "c0ffee0000000012"
+LIVE_REQUEST: Final[dict[str, Any]] = {
+    "run": "pima",
+    "request": "01a20297c2e8c4debaf3350cba027d7a",
+    "action": "restore",
+    "checkpoint": BEST_ID,
+    "optimizer": True,
+    "learning_rate": "checkpoint",
+    "counters": "reset",
+    "dry_run": False,
+}
+LIVE_ANSWER: Final = Answer(
+    id="01a20297c2e8c4debaf3350cba027d7b",
+    action=Action.RESTORE,
+    outcome=Outcome.DONE,
+    message="Back at epoch 5, step 40 (checkpoint c0ffee0000000004): 14 of 14 variables restored. "
+    "Learning rate 1e-3 → 5e-4. It can be undone.",
+    wall_time=1_760_000_100.5,
+    session="5e55100000000001",
+    epoch=7,
+    step=64,
+    checkpoint="c0ffee0000000004",
+    undo="c0ffee00000000aa",
+    restored=14,
+    total=14,
+    learning_rate_before=0.001,
+    learning_rate_after=0.0005,
+    before="xxh3-128:daa38bcd6b91338fa5930c6771b5a20f",
+    after="xxh3-128:ca328311d64a4f6bc68255f9d6aa47dd",
+    plan=(
+        "14 variables (weights and optimizer) become those of checkpoint c0ffee0000000004.",
+        "The learning rate goes from 1e-3 to 5e-4.",
+        "The counters of EarlyStopping begin anew.",
+        "The epoch counter of fit goes on, and nothing is deleted.",
+        "The present state is saved first, as a checkpoint, so that this can be undone.",
+    ),
+    layers=(
+        LayerChange(layer="sequential/hidden", relative_change=0.25),
+        LayerChange(layer="sequential/output", relative_change=None),
+    ),
+)
+"""What a training answered once, for the golden answers."""
 RUNS = ("pima", "pima-decay", "long", "plain")
 CALLBACKS = ("EarlyStopping", "ReduceLROnPlateau", "Timeline")
 

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from epochline.restore.audit import read_audit
 from tensorboard_plugin_epochline import audit
 
 
 def _append(run_dir: Path, outcome: str) -> None:
-    audit.append(run_dir, action="restore", run="pima", checkpoint="c1", outcome=outcome)
+    audit.append(run_dir, action="copy", run="pima", checkpoint="c1", outcome=outcome)
 
 
 def test_lines_are_added(tmp_path: Path) -> None:
@@ -24,7 +25,8 @@ def test_lines_are_added(tmp_path: Path) -> None:
     lines = [json.loads(line) for line in text.splitlines()]
     assert [line["outcome"] for line in lines] == ["created", "found", "forbidden"]
     assert [line["refused"] for line in lines] == [False, False, True]
-    assert lines[0].keys() == {"time", "action", "run", "id", "outcome", "refused"}
+    assert {line["source"] for line in lines} == {"panel"}
+    assert [line.outcome for line in read_audit(tmp_path)] == ["created", "found", "forbidden"]
     assert abs(lines[0]["time"] - time.time()) < 60
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from epochline.callbacks import Resume
+from epochline.callbacks import Resume, Timeline
 from epochline.callbacks.resuming import continuation
 
 __all__ = ["ROWS", "TARGETS", "Crash", "Killed", "new_process", "script", "state_of"]
@@ -59,7 +59,7 @@ def new_model(units: int = 5, optimizer: str = "adam") -> keras.Model:
 def script(
     run_dir: Path,
     *callbacks: keras.callbacks.Callback,
-    resume: Resume | None = None,
+    resume: Resume | Timeline | None = None,
     model: keras.Model | None = None,
     seed: int = 4,
     **arguments: Any,

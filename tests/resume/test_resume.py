@@ -74,6 +74,18 @@ def test_continues_bit_for_bit(run_dir: Path, tmp_path: Path, every_batches: int
     assert state_of(script(run_dir)) == whole
 
 
+def test_timeline_continues_as_well(run_dir: Path, tmp_path: Path) -> None:
+    """`Timeline(resume=True)` is `Timeline` and `Resume` in one."""
+    whole = state_of(script(tmp_path / "whole", resume=Timeline(tmp_path / "whole")))
+    with pytest.raises(Killed):
+        script(run_dir, Crash(3), resume=Timeline(run_dir, resume=True))
+    again = script(run_dir, resume=Timeline(run_dir, resume=True))
+    assert state_of(again) == whole
+    run = open_run(run_dir)
+    assert run.sessions[1].start.parent == run.sessions[0].id
+    assert [row.epoch for row in run.timeline.epochs] == [0, 1, 2, 3, 4, 5]
+
+
 def test_continues_after_several_kills(run_dir: Path, tmp_path: Path) -> None:
     """Each start goes on from the one before, also when two fall into one epoch."""
     whole = state_of(script(tmp_path / "whole"))

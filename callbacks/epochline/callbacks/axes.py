@@ -72,6 +72,15 @@ class Axes:
         if within_epoch:
             self._session.step = self._step_before + self._batches_now
 
+    def went_elsewhere(self, model: keras.Model) -> None:
+        """Called when another step was loaded into the optimizer between two batches.
+
+        Args:
+            model: The model, with its state in it.
+        """
+        self.settle(model)
+        self._step_before = self._session.step - self._batches_now
+
     def settle(self, model: keras.Model) -> None:
         """Tells the session batch and step, as the optimizer has it.
 

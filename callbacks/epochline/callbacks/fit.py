@@ -38,6 +38,7 @@ from epochline.callbacks.traps import Traps, weights_kind
 from epochline.errors import RunBusyError
 from epochline.events import (
     CheckpointSaved,
+    Decision,
     EndReason,
     EpochEnded,
     Event,
@@ -197,6 +198,27 @@ class Fit:
     def save_position(self) -> None:
         """Takes epoch, step and batch of the training over into the session."""
         self._axes.settle(self.model)
+
+    def at_batch(self, batch: int) -> None:
+        """Takes the position over into the session, between two batches.
+
+        Args:
+            batch: Zero-based batch of the epoch that comes next.
+        """
+        self._axes.count(batch - 1)
+        self._axes.settle(self.model)
+
+    def changed(self, decision: Decision | None = None) -> None:
+        """Called by whoever has changed step, learning rate or `stop_training` and recorded that.
+
+        Args:
+            decision: The one that ends the training, if there is one.
+        """
+        if decision is not None:
+            self._stop = self._stop or (None, decision)
+        self._axes.went_elsewhere(self.model)
+        if self._observer is not None:
+            self._observer.accept()
 
     def _begin_hook(self, hook: str, number: int | None, logs: Mapping[str, Any]) -> None:
         if hook == "on_train_begin":

@@ -83,6 +83,15 @@ class Observer:
         """Returns the optimizer updates done, without moving the state of the model."""
         return self._gauged().step()
 
+    def accept(self) -> None:
+        """Takes what is there now as it is: who changed it between two hooks has told it."""
+        seen = look(self._model())
+        if self._before is not None:
+            self._before = replace(
+                self._before, rates=seen.rates, stopping=seen.stopping, step=seen.step
+            )
+        self._marks = self._gauged().marks()
+
     def reached(self, place: Place, at: Situation) -> Iterator[Found]:
         """Yields what was decided between the place before and this one."""
         if place.last:

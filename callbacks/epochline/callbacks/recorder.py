@@ -12,9 +12,8 @@ import keras
 
 from epochline.callbacks.catalog import Catalog
 from epochline.callbacks.measure import iterations, scalars
-from epochline.callbacks.saving import Saver
+from epochline.callbacks.saving import CHECKPOINTS_DIR, Saver
 from epochline.callbacks.scalars import ScalarCurves
-from epochline.callbacks.timeline import CHECKPOINTS_DIR
 from epochline.callbacks.writing import Pruning
 from epochline.events import (
     Decision,

@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import keras
 
@@ -30,7 +30,10 @@ from epochline.session import Session, new_id
 from epochline.store import digest_file
 from epochline.store.dedup import Dedup
 
-__all__ = ["Saver"]
+__all__ = ["CHECKPOINTS_DIR", "Saver"]
+
+CHECKPOINTS_DIR: Final = "checkpoints"
+"""Below a run directory: where the files go that have no place of the user's."""
 
 
 class Saver:

@@ -12,15 +12,17 @@ import keras
 
 from epochline.archive import MODEL_FILE
 from epochline.callbacks.fit import Fit
+from epochline.callbacks.live_restore import LiveRestore
 from epochline.callbacks.model_checkpoint import ModelCheckpoint, is_interval
 from epochline.callbacks.part import PartCallback
+from epochline.callbacks.resume import Resume
+from epochline.callbacks.saving import CHECKPOINTS_DIR
 from epochline.callbacks.scalars import ScalarCurves
 from epochline.events import Topic
 from epochline.retention import KeepBest, KeepLast, RetentionPolicy
 
 __all__ = ["Timeline"]
 
-CHECKPOINTS_DIR: Final = "checkpoints"
 _PER_EPOCH: Final = ("epoch", "best")
 _KEEP_LAST: Final = 2
 _KEEP_BEST: Final = 3
@@ -53,9 +55,14 @@ class Timeline(PartCallback):
             holds the training, `"skip"` does not save and records that.
         dedup: Whether layers that are not trained are stored once for all checkpoints; see
             `ModelCheckpoint`. For fine-tuning with a frozen backbone.
+        resume: Whether a training that is killed goes on, bit for bit, when the same script is
+            started again; see `Resume`.
+        live: Whether the training answers requests while it runs: restore, undo, pause, stop, save,
+            learning rate; see `LiveRestore`.
 
     Raises:
         ValueError: If an argument is not of the accepted values; the message lists them.
+        ResumeMismatchError, ResumeStateError: As from `Resume`.
         RunBusyError: From `fit`, before the first batch, if another living process writes to
             `log_dir`.
 
@@ -86,6 +93,8 @@ class Timeline(PartCallback):
         background: bool = True,
         when_busy: Literal["wait", "skip"] = "wait",
         dedup: bool = False,
+        resume: bool = False,
+        live: bool = True,
     ) -> None:
         super().__init__(log_dir)
         self.monitor = monitor
@@ -98,6 +107,8 @@ class Timeline(PartCallback):
             )
             if save not in _PER_EPOCH:
                 self.on_train_batch_end = self.checkpoint.on_train_batch_end
+        self.resume = Resume(log_dir) if resume else None
+        self.live = LiveRestore(log_dir) if live else None
         self._curves: ScalarCurves | None = None
 
     def _model_checkpoint(self, keep: RetentionPolicy | None, **options: Any) -> ModelCheckpoint:
@@ -130,6 +141,14 @@ class Timeline(PartCallback):
         if self.checkpoint is not None:
             self.checkpoint.set_model(model)
 
+    def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
+        """Called by Keras; finds out whether there is something to continue."""
+        super().on_train_begin(logs)
+        if self.live is not None:
+            self.live.join(self.fit)
+        if self.resume is not None:
+            self.resume.join(self.fit)
+
     def attach(self, fit: Fit | None) -> None:
         """Makes `fit` what this part takes part in."""
         super().attach(fit)
@@ -148,6 +167,8 @@ class Timeline(PartCallback):
             self.checkpoint.session_started(fit)
         if not fit.has(keras.callbacks.TensorBoard):
             self._curves = ScalarCurves(fit.run_dir)
+        if self.live is not None:
+            self.live.session_started(fit)
 
     def epoch_ended(self, fit: Fit, epoch: int, metrics: Mapping[str, float]) -> None:
         """Writes the curves and saves."""
@@ -155,9 +176,13 @@ class Timeline(PartCallback):
             self._curves.epoch_ended(epoch, fit.session.step, metrics)
         if self.checkpoint is not None:
             self.checkpoint.on_epoch_end(epoch, metrics)
+        if self.live is not None:
+            self.live.epoch_ended(fit, epoch, metrics)
 
     def train_ended(self, fit: Fit) -> None:
-        """Closes the curves."""
+        """Closes the curves, and ends listening."""
         if self._curves is not None:
             self._curves.close()
             self._curves = None
+        if self.live is not None:
+            self.live.train_ended(fit)

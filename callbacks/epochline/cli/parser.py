@@ -26,6 +26,8 @@ NAMES: Final = (
     "diff",
     "restore",
     "average",
+    "live",
+    "audit",
     "pin",
     "prune",
     "resume-proof",

@@ -1,22 +1,26 @@
-"""`epochline restore`: the file of a checkpoint, checked, under a name of your own."""
+"""`epochline restore`: a checked copy of a checkpoint, or back to it in a running training."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
+from epochline.cli.answer import ANSWER, tell
 from epochline.cli.command import CommandError, add_json, run_at
+from epochline.cli.live import add_timeout
 from epochline.cli.output import emit, emit_json, styled, verbatim
 from epochline.cli.values import checkpoint_value
 from epochline.restore import Choice, ChoiceBy, choose, parse_choice, parse_reference
+from epochline.restore.live import Live
+from epochline.restore.requests import Answer, Counters, LearningRate, Source, checked_rate
 from epochline.run import Checkpoint
 from epochline.sentences import size
 from epochline.shards import INDEX_ENDING, WEIGHTS_ENDING
 from epochline.store import digest_file
 
-HELP = "copy a checkpoint to a file, verified"
-DESCRIPTION = """\
+HELP = "copy a checkpoint to a file, or load it into the running training"
+DESCRIPTION = f"""\
 Copies the file of a checkpoint to FILE, comparing it with its digest on the way; FILE appears only
 if it matches, and never over another file unless --overwrite is given. The copy is a plain Keras
 file: `model.load_weights(FILE)` loads it.
@@ -28,7 +32,12 @@ are named after it.
 Choose the checkpoint with one of the options, or as a CHECKPOINT of `epochline show`, such as
 logs/pima@best=val_accuracy. Epochs are those that Keras prints (from 1).
 
-With --json: {path, size_bytes, digest, checkpoint: CHECKPOINT (as in `ls`)}."""
+With --live, nothing is copied: the training of the run, which must be running, goes back to the
+checkpoint before its next batch, all of it or nothing. It saves its present state first, so that
+`epochline live LOGDIR undo` brings it back. --dry-run tells what would happen.
+
+With --json: {{path, size_bytes, digest, checkpoint: CHECKPOINT (as in `ls`)}}; with --live: ANSWER.
+{ANSWER}"""
 
 _MODEL: Final = ".keras"
 
@@ -47,17 +56,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     which.add_argument("--epoch", metavar="N", type=int, help="of epoch N, as Keras prints it")
     which.add_argument("--latest", action="store_true", help="the newest")
     which.add_argument("--id", metavar="ID", help="by its id, or the first digits of it")
-    parser.add_argument(
-        "--to", metavar="FILE", required=True, help="the copy; a directory keeps the name"
-    )
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--to", metavar="FILE", help="the copy; a directory keeps the name")
+    where.add_argument("--live", action="store_true", help="into the running training")
     parser.add_argument("--overwrite", action="store_true", help="replace FILE if it exists")
+    live = parser.add_argument_group("with --live")
+    live.add_argument("--dry-run", action="store_true", help="only tell what would happen")
+    live.add_argument(
+        "--weights-only", action="store_true", help="leave the optimizer's state as it is"
+    )
+    live.add_argument(
+        "--learning-rate",
+        metavar="RATE",
+        help="afterwards: keep, checkpoint, or a number (default: the checkpoint's with the "
+        "optimizer's state, else keep)",
+    )
+    live.add_argument(
+        "--keep-counters",
+        action="store_true",
+        help="EarlyStopping and ReduceLROnPlateau go on counting, instead of anew",
+    )
+    add_timeout(live)
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Copies the file."""
+    """Copies the file, or asks the training."""
     path, choice = _target(args)
     item = choose(run_at(path), choice)
+    if args.live:
+        return tell(_restored_live(item, args), as_json=args.json)
     target = _destination(item, args.to)
     try:
         copy = item.export(target, replace=args.overwrite)
@@ -87,6 +115,28 @@ def run(args: argparse.Namespace) -> int:
         verbatim(f"Load it: {load}({str(copy)!r})"),
     )
     return 0
+
+
+def _restored_live(item: Checkpoint, args: argparse.Namespace) -> Answer:
+    return Live(item.run_dir, source=Source.CLI, timeout=args.timeout).restore(
+        item.id,
+        optimizer=item.has_optimizer and not args.weights_only,
+        learning_rate=_rate(args.learning_rate),
+        counters=Counters.KEEP if args.keep_counters else Counters.RESET,
+        dry_run=args.dry_run,
+    )
+
+
+def _rate(text: str | None) -> LearningRate | None:
+    if text is None:
+        return None
+    try:
+        if text in ("keep", "checkpoint"):
+            return cast("LearningRate", text)
+        return checked_rate(float(text))
+    except ValueError as error:
+        message = f"--learning-rate {text!r} is neither keep, checkpoint, nor a learning rate."
+        raise CommandError(message) from error
 
 
 def _target(args: argparse.Namespace) -> tuple[str, Choice]:

@@ -22,11 +22,11 @@ prints it, from 1), all of that epoch, also what was decided against. With --all
 epoch.
 
 With --json: {run, story: [{session, epoch, printed_epoch, step, batch, wall_time, kind, verdict,
-sentence, decision}]}; `kind` is session, restore, notice, checkpoint or decision, `verdict` the
-word of the second column, `decision` null or a DECISION: {session, epoch, printed_epoch, step,
-batch, wall_time, acted, sentence, callback, topic, verdict, position, monitor, mode, observed,
-best, best_epoch, min_delta, baseline, wait, patience, cooldown, start_from_epoch, lr_before,
-lr_after, min_lr, optimizer, path, detail}."""
+sentence, decision}]}; `kind` is session, restore, request, notice, checkpoint or decision,
+`verdict` the word of the second column, `decision` null or a DECISION: {session, epoch,
+printed_epoch, step, batch, wall_time, acted, sentence, callback, topic, verdict, position, monitor,
+mode, observed, best, best_epoch, min_delta, baseline, wait, patience, cooldown, start_from_epoch,
+lr_before, lr_after, min_lr, optimizer, path, detail}."""
 
 _STYLES: Final = {
     "saved": "green",
@@ -36,6 +36,8 @@ _STYLES: Final = {
     "LR changes": "cyan",
     "stopped": "yellow",
     "restored": "magenta",
+    "asked": "magenta",
+    "refused": "yellow",
     "note": "yellow",
     "no metric": "red",
     "at floor": "yellow",

@@ -114,6 +114,11 @@ class Continuation:
         if not is_taken(callback_list):
             cls(fit, callback_list, options)._take_part()  # noqa: SLF001 – its own
 
+    @property
+    def leaving(self) -> bool:
+        """Whether a signal has asked the process to end."""
+        return self._preemption.received is not None
+
     def _take_part(self) -> None:
         if self._fit.has(keras.callbacks.BackupAndRestore):
             message = (

@@ -13,11 +13,16 @@ import keras
 
 from epochline.callbacks.probes import Apart
 
-__all__ = ["Course", "is_taken", "take_places"]
+__all__ = ["Course", "is_leaving", "is_taken", "take_places"]
 
 
 class Course(Protocol):
     """Who acts at those places."""
+
+    @property
+    def leaving(self) -> bool:
+        """Whether the process was asked to end, and will at the next place."""
+        ...
 
     def epoch_begins_before_all(self, epoch: int) -> None:
         """Called before any other `on_epoch_begin`."""
@@ -46,6 +51,11 @@ def is_taken(callback_list: keras.callbacks.CallbackList) -> bool:
     return any(isinstance(item, _First) for item in callback_list.callbacks)
 
 
+def is_leaving(callback_list: keras.callbacks.CallbackList) -> bool:
+    """Returns whether somebody at the places of that list is about to end the process."""
+    return any(item.course.leaving for item in callback_list.callbacks if isinstance(item, _First))
+
+
 def take_places(callback_list: keras.callbacks.CallbackList, course: Course) -> None:
     """Lets `course` act before and behind all callbacks, from the next hook on.
 
@@ -57,13 +67,13 @@ def take_places(callback_list: keras.callbacks.CallbackList, course: Course) -> 
 class _First(Apart):
     def __init__(self, course: Course) -> None:
         super().__init__()
-        self._course = course
+        self.course = course
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        self._course.epoch_begins_before_all(epoch)
+        self.course.epoch_begins_before_all(epoch)
 
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
-        self._course.train_ends_before_all()
+        self.course.train_ends_before_all()
 
 
 class _Last(Apart):

@@ -1,0 +1,77 @@
+"""`LiveRestore`: a running training answers requests, above all to go back to a checkpoint."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from epochline.callbacks.fit import Fit
+from epochline.callbacks.living.desk import Desk
+from epochline.callbacks.part import PartCallback
+from epochline.callbacks.probes import find_callback_list
+
+__all__ = ["LiveRestore"]
+
+
+class LiveRestore(PartCallback):
+    """Lets a training be asked for something while it runs.
+
+    It can be taken back to a checkpoint, with undo; paused; stopped with a last checkpoint; a
+    checkpoint can be saved, and the learning rate be set. Ask from the *Checkpoints* tab, by
+    `epochline live` and `epochline restore … --live`, or in Python: `run.live`,
+    `checkpoint.restore_live()`. `Timeline` has it built in.
+
+    It acts before the next batch, or before the next `steps_per_execution` batches; nothing is done
+    during a validation. Requests are files in `timeline/control/live/` of the run directory; those
+    that another user wrote are refused. Each is answered, and told in the timeline.
+
+    With nothing asked it looks at the clock before each batch, and once a second at a directory.
+
+    Args:
+        log_dir: Run directory, one per training.
+
+    Raises:
+        RunBusyError: From `fit`, before the first batch, if another living process writes to
+            `log_dir`.
+
+    Example:
+        >>> saving = ModelCheckpoint("run/{epoch}.weights.h5", save_weights_only=True)
+        >>> model.fit(x, y, epochs=150, callbacks=[saving, LiveRestore("run")])
+    """
+
+    def __init__(self, log_dir: str | os.PathLike[str]) -> None:
+        super().__init__(log_dir)
+        self._desk: Desk | None = None
+
+    def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
+        """Called by Keras; takes its place behind all other callbacks."""
+        super().on_train_begin(logs)
+        self.join(self.fit)
+
+    def join(self, fit: Fit | None) -> None:
+        """Takes part in a `fit` whose `on_train_begin` is going on.
+
+        Args:
+            fit: The recording of it; None when it cannot be recorded.
+        """
+        callback_list = find_callback_list()
+        self._desk = None
+        if fit is not None and callback_list is not None:
+            self._desk = Desk.join(fit, callback_list)
+
+    def session_started(self, fit: Fit) -> None:
+        """Begins to listen."""
+        if self._desk is not None:
+            self._desk.open()
+
+    def epoch_ended(self, fit: Fit, epoch: int, metrics: Mapping[str, float]) -> None:
+        """Saves the last checkpoint of a training that was asked to stop."""
+        if self._desk is not None:
+            self._desk.epoch_ended(metrics)
+
+    def train_ended(self, fit: Fit) -> None:
+        """Ends listening."""
+        if self._desk is not None:
+            self._desk.close()
+            self._desk = None
