@@ -229,7 +229,7 @@ def test_nothing_of_ours_runs_in_batches_where_nobody_asks(
 
     # It stands apart, as what Keras adds does, so that it is not itself one who asks.
     spy = type("Spy", (Spy, Apart), {})()
-    ours = Timeline(tmp_path / "run", monitor="loss", save=None)
+    ours = Timeline(tmp_path / "run", monitor="loss", save=None, live=False)
     train(new_model(), *quiet_callbacks(tmp_path), ours, spy, epochs=2)
     assert len(seen) == 2 * 3
     for hooks, modules in seen:
