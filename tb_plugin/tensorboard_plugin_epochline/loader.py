@@ -36,11 +36,11 @@ class Loader(base_plugin.TBLoader):
             parser.add_argument_group("Epochline").add_argument(
                 "--epochline_allow_restore",
                 action="store_true",
-                help="Let the Checkpoints panel copy checkpoints to <run>/restored/, and ask "
-                "running trainings for something, also when TensorBoard listens on other than this "
-                "machine's loopback address. TensorBoard has no login: everybody who can reach it "
-                "may then copy; to ask trainings, the token is needed that is printed at the "
-                "start. (default: false)",
+                help="Let the Checkpoints panel copy checkpoints to <run>/restored/, pin, note and "
+                "prune them, and ask running trainings for something, also when TensorBoard "
+                "listens on other than this machine's loopback address. TensorBoard has no login: "
+                "everybody who can reach it may then do that; only to ask trainings, the token is "
+                "needed that is printed at the start. (default: false)",
             )
         except Exception:  # TensorBoard must start.
             _logger.exception("Epochline could not define its flags; its defaults hold.")
