@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -57,18 +58,23 @@ def _add(rows: dict[int, LoggedEpoch], epoch: int, row: LoggedEpoch) -> None:
 
 def _csv_rows(folder: Path) -> Iterator[_Row]:
     for path in sorted(folder.glob("*.csv")):
-        if not path.is_file() or path.stat().st_size > _MOST_CSV_BYTES:
-            continue
-        with path.open(newline="", encoding="utf-8", errors="replace") as file:
-            table = csv.DictReader(file)
-            if "epoch" not in (table.fieldnames or ()):
-                continue
-            for values in table:
-                numbers = {name: _number(text) for name, text in values.items() if name}
-                epoch = numbers.pop("epoch", None)
-                if epoch is not None and epoch >= 0 and epoch == int(epoch):
-                    metrics = {name: n for name, n in numbers.items() if n is not None}
-                    yield int(epoch), LoggedEpoch(log=path.name, metrics=metrics)
+        # What is not to be read, or is no table, ends where that is found.
+        with suppress(OSError, csv.Error):
+            if path.is_file() and path.stat().st_size <= _MOST_CSV_BYTES:
+                yield from _table_rows(path)
+
+
+def _table_rows(path: Path) -> Iterator[_Row]:
+    with path.open(newline="", encoding="utf-8", errors="replace") as file:
+        table = csv.DictReader(file)
+        if "epoch" not in (table.fieldnames or ()):
+            return
+        for values in table:
+            numbers = {name: _number(text) for name, text in values.items() if name}
+            epoch = numbers.pop("epoch", None)
+            if epoch is not None and epoch >= 0 and epoch.is_integer():
+                metrics = {name: n for name, n in numbers.items() if n is not None}
+                yield int(epoch), LoggedEpoch(log=path.name, metrics=metrics)
 
 
 def _number(text: object) -> float | None:

@@ -56,7 +56,15 @@ def test_logs_beside_the_folder_count_when_it_has_none(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"\xff\xfe\x00", b"name,value\na,1\n", b"epoch,loss\nx,1\n-1,2\n1.5,3\n,\n", b"epoch\n"],
+    [
+        b"",
+        b"\xff\xfe\x00",
+        b"name,value\na,1\n",
+        b"epoch,loss\nx,1\n-1,2\n1.5,3\n,\n",
+        b"epoch\n",
+        b"epoch,loss\ninf,1\nnan,1\n",
+        b"epoch,loss\n" + b"1" * 200_000 + b",1\n",
+    ],
 )
 def test_other_tables_are_no_logs(tmp_path: Path, content: bytes) -> None:
     """Nothing is read out of them, and nothing raised."""
