@@ -133,7 +133,7 @@ def why_pruned(event: CheckpointPruned) -> str:
     if event.replaced_by:
         return "Its file was replaced by a later checkpoint of the same name."
     why = f"by hand, to keep {event.policy}" if event.operation else f"the run keeps {event.policy}"
-    left = "Its file is in the trash." if event.trash else "Metrics remain, weights do not."
+    left = "Its file went to the trash." if event.trash else "Metrics remain, weights do not."
     return f"Removed: {why}. {left}"
 
 

@@ -116,7 +116,7 @@ def test_two_who_took_the_same_number_are_both_heard() -> None:
 @pytest.mark.parametrize(
     ("size", "recoverable", "told"),
     [
-        (100, True, "Removed: the run keeps last 1. Its file is in the trash."),
+        (100, True, "Removed: the run keeps last 1. Its file went to the trash."),
         (99, False, "The trash was emptied since"),
         (None, False, "The trash was emptied since"),
     ],
