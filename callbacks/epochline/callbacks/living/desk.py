@@ -9,8 +9,8 @@ from __future__ import annotations
 import logging
 import math
 import time
+import weakref
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from time import monotonic
@@ -85,7 +85,8 @@ class Desk:
 
     def __init__(self, fit: Fit, callback_list: keras.callbacks.CallbackList) -> None:
         self._fit = fit
-        self._list = callback_list
+        # It is known by its end that the training was forgotten (`Probes`).
+        self._list = weakref.ref(callback_list)
         self._mailbox = Mailbox(fit.run_dir)
         self._listener: Listener | None = None
         self._due = 0.0
@@ -173,7 +174,8 @@ class Desk:
         if self._mailbox.changed():
             self._serve(batch)
         while self._listener is not None and self._listener.paused:
-            if is_leaving(self._list):
+            callback_list = self._list()
+            if callback_list is None or is_leaving(callback_list):
                 self._announce(paused=False)
                 return
             time.sleep(_LOOK_WHILE_PAUSED_SECONDS)
@@ -184,8 +186,9 @@ class Desk:
         found = self._mailbox.take()
         if not found:
             return
-        with suppress(AttributeError):
-            self._list._flush_futures()  # noqa: SLF001 – of callbacks that run in other threads
+        callback_list = self._list()
+        if callback_list is not None and hasattr(callback_list, "_flush_futures"):
+            callback_list._flush_futures()  # noqa: SLF001 – of callbacks that run in other threads
         self._fit.at_batch(batch)
         for taken in found:
             self._handle(taken)
