@@ -18,6 +18,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -236,15 +237,7 @@ def _named(layout: Layout, names: Layout) -> Layout:
     """Returns `layout` with what another layout of the same variables knows of them."""
     known = {variable.dataset: variable for variable in names.variables}
     return Layout.of(
-        Variable(
-            dataset=item.dataset,
-            name=known[item.dataset].name,
-            dtype=item.dtype,
-            shape=item.shape,
-            offset=item.offset,
-            size_bytes=item.size_bytes,
-            trainable=known[item.dataset].trainable,
-        )
+        replace(item, name=known[item.dataset].name, trainable=known[item.dataset].trainable)
         for item in layout.variables
     )
 
