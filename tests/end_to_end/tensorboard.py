@@ -102,6 +102,15 @@ class TensorBoard:
             assert time.monotonic() < end, f"not loaded after {LOADED_SECONDS} s:\n{self.output()}"
             time.sleep(0.2)
 
+    def wait_for_checkpoints(self, run: str, count: int) -> None:
+        """Waits until TensorBoard has read so many checkpoints of a run."""
+        self.wait_until_loaded(
+            lambda server: (
+                (reply := server.get("timeline", run=run)).status == 200
+                and len(reply.json["checkpoints"]["id"]) == count
+            )
+        )
+
     def output(self) -> str:
         """Returns what it printed."""
         return self.log.read_text("utf-8", "replace")

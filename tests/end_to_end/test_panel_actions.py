@@ -26,12 +26,7 @@ def run(tensorboard: TensorBoard, request: pytest.FixtureRequest) -> str:
     """Name of a run with a checkpoint for each of four epochs."""
     name = f"panel/{request.node.originalname}"
     train(tensorboard.logdir / name, EPOCHS)
-    tensorboard.wait_until_loaded(
-        lambda server: (
-            (reply := server.get("timeline", run=name)).status == 200
-            and len(reply.json["checkpoints"]["id"]) == EPOCHS
-        )
-    )
+    tensorboard.wait_for_checkpoints(name, EPOCHS)
     return name
 
 
