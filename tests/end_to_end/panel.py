@@ -235,6 +235,10 @@ class Panel:
         """Waits until the table has so many checkpoints."""
         expect(self.grid).to_have_attribute("aria-rowcount", str(count + 1), timeout=timeout_ms)
 
+    def rows_counted(self) -> int:
+        """Returns how many checkpoints the table has now."""
+        return int(self.grid.get_attribute("aria-rowcount") or 0) - 1
+
     def table(self) -> list[dict[str, str]]:
         """The rows in view from the top, each as text by heading."""
         rows: list[dict[str, str]] = self.grid.evaluate(_TABLE)

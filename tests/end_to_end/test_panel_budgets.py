@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import gzip
 import re
+import statistics
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +22,7 @@ import tensorboard_plugin_epochline
 from tests.end_to_end import many_runs
 from tests.end_to_end.conftest import StartTensorBoard
 from tests.end_to_end.panel import Panel
-from tests.end_to_end.panel_costs import cost_of_panel, cost_of_tick, cost_of_time_series
+from tests.end_to_end.panel_costs import cost_of_panel, cost_of_ticks, cost_of_time_series
 from tests.end_to_end.tensorboard import TensorBoard
 
 RUNS = 100
@@ -73,11 +74,8 @@ def test_panel_stays_within_its_budgets(
     panel = new_panel(many)
     ours = cost_of_panel(panel, CHECKPOINTS)
     save = functools.partial(many_runs.save_another, many.logdir, number=RUNS - 1)
-    next_epoch = EPOCHS - TO_GO
-    tick = min(
-        cost_of_tick(panel, CHECKPOINTS + more, functools.partial(save, epoch=next_epoch + more))
-        for more in range(3)
-    )
+    ticks = cost_of_ticks(panel, CHECKPOINTS, lambda more: save(epoch=EPOCHS - TO_GO + more))
+    tick = statistics.median(ticks)
     slowness = theirs.open_ms / TIME_SERIES_MS
     with capsys.disabled():
         sys.stdout.write(
@@ -86,11 +84,12 @@ def test_panel_stays_within_its_budgets(
             f" hover {ours.hover_ms:.1f} / {theirs.hover_ms:.1f} ms"
             f" = {ours.hover_ms / theirs.hover_ms:.2f},"
             f" heap {ours.heap_mb:.0f} / {theirs.heap_mb:.0f} MB;"
-            f" scroll {ours.scroll_ms:.1f} ms, tick {tick:.1f} ms;"
+            f" scroll {ours.scroll_ms:.1f} ms, ticks {min(ticks):.1f} to {max(ticks):.1f} ms;"
             f" this machine is {slowness:.1f} times as slow as the one of the budgets\n"
         )
 
     assert ours.open_ms < OPEN_MS * slowness
+    assert ours.open_ms < theirs.open_ms / 3
     assert ours.hover_ms < HOVER_MS * slowness
     assert ours.scroll_ms < SCROLL_MS * slowness
     assert tick < TICK_MS * slowness

@@ -1,5 +1,6 @@
 /** From runs to the curves of the two charts, and back from a point to the run it belongs to. */
 import type { Axis } from '../model/axis';
+import { latest } from '../model/memo';
 import { learningRates, type MetricChoice } from '../model/metrics';
 import type { RunModel } from '../model/run';
 import { lowerBound } from './lines';
@@ -78,15 +79,14 @@ function pair(run: ShownRun, view: MetricView, style: Style, raw: boolean, train
   return curves;
 }
 
+const metricCurvesOf = latest((run: ShownRun, view: MetricView, crowded: boolean) => {
+  const thin = { alpha: 0.5, width: 1 };
+  const style = { dashed: false, stepped: false, ...(crowded ? thin : { alpha: 1, width: 1.75 }) };
+  return pair(run, view, style, !crowded, !crowded);
+});
+
 export function metricCurves(runs: readonly ShownRun[], view: MetricView): DrawnCurve[] {
-  const crowded = runs.length > CROWD;
-  const style = {
-    dashed: false,
-    stepped: false,
-    alpha: crowded ? 0.5 : 1,
-    width: crowded ? 1 : 1.75,
-  };
-  return runs.flatMap((run) => pair(run, view, style, !crowded, !crowded));
+  return runs.flatMap((run) => metricCurvesOf(run, view, runs.length > CROWD));
 }
 
 /** The curves of the run in focus, to be drawn over the others: all there is of it, and wider. */
@@ -94,18 +94,21 @@ export function focusCurves(run: ShownRun, view: MetricView): DrawnCurve[] {
   return pair(run, view, { dashed: false, stepped: false, alpha: 1, width: 2.5 }, true, true);
 }
 
+function ratesOf(run: ShownRun, axis: Axis, alpha: number, width: number): DrawnCurve[] {
+  const ys = learningRates(run.model);
+  return ys === null ? [] : curvesOf(run, axis, ys, { dashed: false, stepped: true, alpha, width });
+}
+
+const learningRateCurvesOf = latest((run: ShownRun, axis: Axis, crowded: boolean) =>
+  ratesOf(run, axis, crowded ? 0.5 : 1, 1.5),
+);
+
 export function learningRateCurves(runs: readonly ShownRun[], axis: Axis): DrawnCurve[] {
-  const style = { dashed: false, stepped: true, alpha: runs.length > CROWD ? 0.5 : 1, width: 1.5 };
-  return runs.flatMap((run) => {
-    const ys = learningRates(run.model);
-    return ys === null ? [] : curvesOf(run, axis, ys, style);
-  });
+  return runs.flatMap((run) => learningRateCurvesOf(run, axis, runs.length > CROWD));
 }
 
 export function focusRates(run: ShownRun, axis: Axis): DrawnCurve[] {
-  const ys = learningRates(run.model);
-  const style = { dashed: false, stepped: true, alpha: 1, width: 2.5 };
-  return ys === null ? [] : curvesOf(run, axis, ys, style);
+  return ratesOf(run, axis, 1, 2.5);
 }
 
 /** The history row nearest to x. */

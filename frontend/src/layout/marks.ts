@@ -8,6 +8,7 @@ import type { Direction } from '../api/types';
 import type { Axis } from '../model/axis';
 import { monitorBest } from '../model/best';
 import { formatEpoch, formatMetric } from '../model/format';
+import { latest } from '../model/memo';
 import { toNumber } from '../model/num';
 import { type Checkpoint, metricOf, type RunModel } from '../model/run';
 import type { Target } from '../model/target';
@@ -69,6 +70,38 @@ function bestOfAll(runs: readonly ShownRun[], metric: string, direction: Directi
   );
 }
 
+/** How the metric chart shows a run's best checkpoint; that of all runs is large and has its value beside it. */
+type BestIs = 'best of all' | 'large' | 'small';
+
+const marksOfCurve = latest(
+  (
+    { model, color, best }: ShownRun,
+    axis: Axis,
+    metric: string,
+    direction: Direction,
+    bestIs: BestIs,
+    selectedKey: string | null,
+  ): Mark[] => {
+    const own = monitorBest(model);
+    const marks: Mark[] = [];
+    for (const row of model.checkpoints) {
+      const special = row === best || row === own || row.status === 'pinned';
+      if (!special && row.key !== selectedKey) continue;
+      const y = valueAt(model, row, metric);
+      if (!Number.isFinite(y)) continue;
+      const { target, key } = row;
+      const shape = checkpointShape(row.status, row === best, row === own);
+      const strong = row === best && bestIs !== 'small';
+      const x = model.x(row, axis);
+      const mark = { target, key, shape, color, x, y, strong, faded: model.abandoned(row) };
+      const labelled = row === best && bestIs === 'best of all';
+      const label = `${formatMetric(metricOf(row, metric))} · epoch ${formatEpoch(row.epoch)}`;
+      marks.push(labelled ? { ...mark, label, labelBelow: direction === 'min' } : mark);
+    }
+    return marks;
+  },
+);
+
 /** The few marks on the curve itself: best, pinned and selected. */
 export function curveMarks(
   runs: readonly ShownRun[],
@@ -78,23 +111,10 @@ export function curveMarks(
   selectedKey: string | null,
 ): Mark[] {
   const winner = bestOfAll(runs, metric, direction);
-  const marks: Mark[] = [];
-  for (const { model, color, best } of runs) {
-    const own = monitorBest(model);
-    for (const row of model.checkpoints) {
-      const special = row === best || row === own || row.status === 'pinned';
-      if (!special && row.key !== selectedKey) continue;
-      const y = valueAt(model, row, metric);
-      if (!Number.isFinite(y)) continue;
-      const { target, key } = row;
-      const shape = checkpointShape(row.status, row === best, row === own);
-      const strong = row === winner || (row === best && runs.length <= FEW);
-      const x = model.x(row, axis);
-      const mark = { target, key, shape, color, x, y, strong, faded: model.abandoned(row) };
-      const label = `${formatMetric(metricOf(row, metric))} · epoch ${formatEpoch(row.epoch)}`;
-      marks.push(row === winner ? { ...mark, label, labelBelow: direction === 'min' } : mark);
-    }
-  }
+  const marks = runs.flatMap((run) => {
+    const bestIs = run.best === winner ? 'best of all' : runs.length <= FEW ? 'large' : 'small';
+    return marksOfCurve(run, axis, metric, direction, bestIs, selectedKey);
+  });
   return marks.sort((a, b) => Number(a.strong) - Number(b.strong));
 }
 
@@ -118,31 +138,33 @@ export function learningRateMarks(runs: readonly ShownRun[], axis: Axis): Mark[]
   );
 }
 
+const marksOfLane = latest(({ model, color, best }: ShownRun, lane: number, axis: Axis): Mark[] => {
+  const own = monitorBest(model);
+  const marks: Mark[] = model.checkpoints.map((row) => ({
+    target: row.target,
+    key: row.key,
+    shape: checkpointShape(row.status, row === best, row === own),
+    color,
+    x: model.x(row, axis),
+    y: lane + CHECKPOINT_OFFSET,
+    strong: row === best,
+    faded: model.abandoned(row),
+  }));
+  for (const decision of model.decisions) {
+    const shape = decisionShape(decision);
+    if (shape === null) continue;
+    const x = model.x(decision, axis);
+    const y = lane + DECISION_OFFSET;
+    const { target, key } = decision;
+    const faded = model.abandoned(decision);
+    marks.push({ target, key, shape, color, x, y, strong: shape === 'square', faded });
+  }
+  return marks;
+});
+
 /** Every checkpoint and every decision that acted, one lane per run, from the top. */
 export function laneMarks(runs: readonly ShownRun[], axis: Axis): Mark[] {
-  return runs.flatMap(({ model, color, best }, lane) => {
-    const own = monitorBest(model);
-    const marks: Mark[] = model.checkpoints.map((row) => ({
-      target: row.target,
-      key: row.key,
-      shape: checkpointShape(row.status, row === best, row === own),
-      color,
-      x: model.x(row, axis),
-      y: lane + CHECKPOINT_OFFSET,
-      strong: row === best,
-      faded: model.abandoned(row),
-    }));
-    for (const decision of model.decisions) {
-      const shape = decisionShape(decision);
-      if (shape === null) continue;
-      const x = model.x(decision, axis);
-      const y = lane + DECISION_OFFSET;
-      const { target, key } = decision;
-      const faded = model.abandoned(decision);
-      marks.push({ target, key, shape, color, x, y, strong: shape === 'square', faded });
-    }
-    return marks;
-  });
+  return runs.flatMap((run, lane) => marksOfLane(run, lane, axis));
 }
 
 export interface PlacedMark {

@@ -1,5 +1,6 @@
 /** From data to the limits of a scale: pure, never empty, never upside down. */
 import type { Piece } from '../model/branches';
+import { latest } from '../model/memo';
 import { visibleRows } from './lines';
 
 export type Range = readonly [number, number];
@@ -14,25 +15,6 @@ export interface Curve {
 /** More values than this tell nothing new about where most of them are. */
 const SAMPLE = 8_000;
 
-/** Calls `visit` with every value inside of `x` that a scale can show. */
-function eachInView(
-  curves: readonly Curve[],
-  [min, max]: Range,
-  log: boolean,
-  visit: (value: number) => void,
-): void {
-  for (const { xs, ys, pieces } of curves) {
-    for (const piece of pieces) {
-      const [from, to] = visibleRows(xs, piece.from, piece.to, min, max);
-      for (let i = from; i < to; i++) {
-        const x = Number(xs[i]);
-        const y = Number(ys[i]);
-        if (x >= min && x <= max && Number.isFinite(y) && (!log || y > 0)) visit(y);
-      }
-    }
-  }
-}
-
 /** How many rows a view needs. */
 function countRows(curves: readonly Curve[], [min, max]: Range): number {
   let count = 0;
@@ -45,16 +27,49 @@ function countRows(curves: readonly Curve[], [min, max]: Range): number {
   return count;
 }
 
+/** The values of one curve inside of a view, as far as a scale can show them. */
+interface Summary {
+  readonly min: number;
+  readonly max: number;
+  readonly count: number;
+  /** One value of every so many, on the scale. */
+  readonly sample: readonly number[];
+}
+
+const summaryOf = latest(
+  ({ xs, ys, pieces }: Curve, min: number, max: number, log: boolean, every: number): Summary => {
+    const sample: number[] = [];
+    const found = {
+      min: Number.POSITIVE_INFINITY,
+      max: Number.NEGATIVE_INFINITY,
+      count: 0,
+      sample,
+    };
+    for (const piece of pieces) {
+      const [from, to] = visibleRows(xs, piece.from, piece.to, min, max);
+      for (let i = from; i < to; i++) {
+        const x = Number(xs[i]);
+        const y = Number(ys[i]);
+        if (!(x >= min && x <= max && Number.isFinite(y)) || (log && y <= 0)) continue;
+        if (y < found.min) found.min = y;
+        if (y > found.max) found.max = y;
+        if (found.count++ % every === 0) sample.push(log ? Math.log(y) : y);
+      }
+    }
+    return found;
+  },
+);
+
 /**
  * What lies further from the middle nine tenths than these are wide is an outlier.
  *
  * Time Series leaves out a tenth of all values, outliers or not; this keeps a curve whole unless a few
  * values would flatten the rest.
  */
-function withoutOutliers([min, max]: Range, values: readonly number[], log: boolean): Range {
-  const scaled = Float64Array.from(values, log ? Math.log : Number).sort();
-  const low = Number(scaled[Math.round(0.05 * (scaled.length - 1))]);
-  const high = Number(scaled[Math.round(0.95 * (scaled.length - 1))]);
+function withoutOutliers([min, max]: Range, sample: readonly number[], log: boolean): Range {
+  const sorted = new Float64Array(sample).sort();
+  const low = Number(sorted[Math.round(0.05 * (sorted.length - 1))]);
+  const high = Number(sorted[Math.round(0.95 * (sorted.length - 1))]);
   const width = high - low;
   if (width === 0) return [min, max];
   const back = log ? Math.exp : Number;
@@ -68,19 +83,20 @@ export function extentOf(
   log: boolean,
   ignoreOutliers: boolean,
 ): Range | null {
-  let min = Number.POSITIVE_INFINITY;
-  let max = Number.NEGATIVE_INFINITY;
-  let count = 0;
-  const every = Math.ceil(countRows(curves, x) / SAMPLE);
-  const sample: number[] = [];
-  eachInView(curves, x, log, (value) => {
-    if (value < min) min = value;
-    if (value > max) max = value;
-    if (count++ % every === 0) sample.push(value);
-  });
+  const every = Math.max(1, Math.ceil(countRows(curves, x) / SAMPLE));
+  const parts = curves.map((curve) => summaryOf(curve, ...x, log, every));
+  const count = parts.reduce((sum, part) => sum + part.count, 0);
   if (count === 0) return null;
-  if (!ignoreOutliers || count < 3) return [min, max];
-  return withoutOutliers([min, max], sample, log);
+  const extent: Range = [
+    Math.min(...parts.map(({ min }) => min)),
+    Math.max(...parts.map(({ max }) => max)),
+  ];
+  if (!ignoreOutliers || count < 3) return extent;
+  return withoutOutliers(
+    extent,
+    parts.flatMap(({ sample }) => sample),
+    log,
+  );
 }
 
 /** Limits that hold an extent and further values, with a margin for the markers. */

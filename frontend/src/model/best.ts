@@ -1,5 +1,6 @@
 /** Choosing the best checkpoint: only among those that can be restored, never by a missing value. */
 import type { Direction, Status } from '../api/types';
+import { latest, memo } from './memo';
 import { toNumber } from './num';
 import { type Checkpoint, metricOf, type RunModel } from './run';
 
@@ -8,12 +9,7 @@ export function isRestorable(status: Status): boolean {
   return status === 'saved' || status === 'pinned';
 }
 
-/** The restorable checkpoint with the best value; of equals the later one, which was trained longer. */
-export function bestCheckpoint(
-  run: RunModel,
-  metric: string,
-  direction: Direction,
-): Checkpoint | null {
+function findBest(run: RunModel, metric: string, direction: Direction): Checkpoint | null {
   const sign = direction === 'min' ? 1 : -1;
   let best: Checkpoint | null = null;
   let record = Number.POSITIVE_INFINITY;
@@ -26,6 +22,20 @@ export function bestCheckpoint(
     }
   }
   return best;
+}
+
+const bestsOf = latest((run: RunModel) => ({
+  min: memo((metric: string) => findBest(run, metric, 'min')),
+  max: memo((metric: string) => findBest(run, metric, 'max')),
+}));
+
+/** The restorable checkpoint with the best value; of equals the later one, which was trained longer. */
+export function bestCheckpoint(
+  run: RunModel,
+  metric: string,
+  direction: Direction,
+): Checkpoint | null {
+  return bestsOf(run)[direction](metric);
 }
 
 /** The best checkpoint by the callback's own monitor, as the server determined it. */

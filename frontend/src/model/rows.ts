@@ -103,9 +103,14 @@ function sortValue(column: ColumnId, best: ReadonlySet<string>) {
 
 const COLLATOR = new Intl.Collator('en', { numeric: true });
 
-function compare(a: number | string, b: number | string): number {
-  if (typeof a === 'number' && typeof b === 'number') return a < b ? -1 : a > b ? 1 : 0;
-  return COLLATOR.compare(String(a), String(b));
+/** Compares places in `values`, which are all numbers or all texts. */
+function comparePlaces(values: readonly (number | string)[]): (a: number, b: number) => number {
+  if (values.some((value) => typeof value === 'string')) {
+    return (a, b) => COLLATOR.compare(String(values[a]), String(values[b]));
+  }
+  const numbers = new Float64Array(values.length);
+  for (let i = 0; i < numbers.length; i++) numbers[i] = Number(values[i]);
+  return (a, b) => Number(numbers[a]) - Number(numbers[b]);
 }
 
 /** Sorted copy; rows without a value come last in either direction, ties by time, newest first. */
@@ -114,14 +119,15 @@ export function sortRows(
   { column, descending }: Sort,
   best: ReadonlySet<string>,
 ): Checkpoint[] {
-  const value = sortValue(column, best);
-  const keyed = rows.map((row) => ({ row, value: value(row), missing: false }));
-  for (const item of keyed) item.missing = Number.isNaN(item.value);
-  keyed.sort((a, b) => {
-    if (a.missing !== b.missing) return a.missing ? 1 : -1;
-    const order = a.missing ? 0 : compare(a.value, b.value);
-    if (order !== 0) return descending ? -order : order;
-    return b.row.wallTime - a.row.wallTime;
-  });
-  return keyed.map((item) => item.row);
+  const values = rows.map(sortValue(column, best));
+  // Sorting numbers, not objects: there are new rows with every poll.
+  const byValue = comparePlaces(values);
+  const byTime = comparePlaces(rows.map(({ wallTime }) => wallTime));
+  const sign = descending ? -1 : 1;
+  const places = [...rows.keys()];
+  const known = places.filter((i) => !Number.isNaN(values[i]));
+  const unknown = places.filter((i) => Number.isNaN(values[i]));
+  known.sort((a, b) => sign * byValue(a, b) || byTime(b, a));
+  unknown.sort((a, b) => byTime(b, a));
+  return [...known, ...unknown].flatMap((i) => rows[i] ?? []);
 }

@@ -4,13 +4,14 @@ import type { Direction, RunSummary, Runs } from '../api/types';
 import type { ShownRun } from '../layout/marks';
 import { bestCheckpoint, monitorBest } from '../model/best';
 import type { LinkState } from '../model/deep-link';
-import { memo } from '../model/memo';
+import { equalMaps, equalRecords, equalSets } from '../model/equal';
+import { latest, memo } from '../model/memo';
 import { defaultMetric, knownDirection, type MetricChoice, metricChoices } from '../model/metrics';
 import { toNumber } from '../model/num';
 import { runColor, type Theme } from '../model/palette';
 import { type Checkpoint, metricOf, type RunModel } from '../model/run';
 import { isShown } from '../model/run-filter';
-import { equalMaps, equalSets, stable } from './stable';
+import { stable } from './stable';
 
 export interface RunSignals {
   readonly summaries: ReadonlySignal<readonly RunSummary[]>;
@@ -29,6 +30,10 @@ export interface RunSignals {
   /** The best value of a metric among the shown checkpoints that can be restored; NaN without any. */
   bestValue(metric: string): number;
 }
+
+const asShown = latest(
+  (model: RunModel, color: string, best: Checkpoint | null): ShownRun => ({ model, color, best }),
+);
 
 function bestValueOf(models: readonly RunModel[], metric: string, direction: Direction): number {
   const values = models.flatMap((model) => {
@@ -68,7 +73,7 @@ export function runSignals(
       .map(({ run }) => models.value.get(run))
       .filter((model) => model !== undefined),
   );
-  const choices = computed(() => metricChoices(shownModels.value));
+  const choices = stable(() => metricChoices(shownModels.value), equalRecords);
   const choice = computed(
     () =>
       choices.value.find(({ key }) => key === metricKey.value) ??
@@ -79,11 +84,11 @@ export function runSignals(
     return chosenDirection.value ?? known ?? 'min';
   });
   const shownRuns = computed(() =>
-    shownModels.value.map((model) => ({
-      model,
-      color: color(model.name),
-      best: choice.value && bestCheckpoint(model, choice.value.rank, direction.value),
-    })),
+    shownModels.value.map((model) => {
+      const rank = choice.value?.rank;
+      const best = rank === undefined ? null : bestCheckpoint(model, rank, direction.value);
+      return asShown(model, color(model.name), best);
+    }),
   );
   const directions = computed(() => {
     const shown = shownModels.value;

@@ -47,8 +47,8 @@ export function Grid({ rows, columns }: Props) {
   const marking = useRef<Checkpoint | null>(null);
   /** With Shift all from the one marked last; a range is marked, never taken away. */
   const mark = (row: Checkpoint, range: boolean) => {
-    const from = range ? scroll.index.get(marking.current?.key ?? '') : undefined;
-    const to = scroll.index.get(row.key) ?? 0;
+    const from = range ? scroll.placeOf(marking.current?.key ?? '') : undefined;
+    const to = scroll.placeOf(row.key) ?? 0;
     const between =
       from === undefined ? [row] : rows.slice(Math.min(from, to), Math.max(from, to) + 1);
     const marks = store.marked.peek();

@@ -1,9 +1,10 @@
 /**
- * One plot: axes and curves, the curves in focus, marks, each on a canvas of its own, one above the
- * other, and above them what follows the pointer.
+ * One plot: axes and curves at rest, curves that grow, the curves in focus, marks, each on a layer of
+ * its own, one above the other, and above them what follows the pointer.
  *
  * Knows nothing of runs or stores: it is told what to draw, and tells what the pointer does. Pointing
- * draws nothing anew but the curves in focus: the crosshair and the ring are elements that move.
+ * draws nothing anew but the curves in focus: the crosshair and the ring are elements that move. News
+ * of one run draw nothing anew of the others.
  */
 import type { DrawnCurve } from '../layout/curves';
 import {
@@ -23,6 +24,7 @@ import type { Tokens } from '../model/tokens';
 import { type Area, drawAxes } from './draw-axes';
 import { drawCurve } from './draw-curve';
 import { drawLabel, drawMark, drawSelection } from './draw-mark';
+import { Layer, type Size } from './layer';
 import { watchPointer } from './plot-pointer';
 
 export type YScale = 'linear' | 'log' | 'lanes';
@@ -56,11 +58,6 @@ export interface PlotEvents {
   reset(): void;
 }
 
-export interface Size {
-  readonly width: number;
-  readonly height: number;
-}
-
 const PADDING_RIGHT = 14;
 const X_AXIS_HEIGHT = 26;
 /** Marks at the edge may stick out of the area, curves may not. */
@@ -84,9 +81,10 @@ function areaOf({ y, xTicks, gutter }: PlotFrame, { width, height }: Size): Area
 }
 
 export class Plot {
-  readonly #base = document.createElement('canvas');
-  readonly #front = document.createElement('canvas');
-  readonly #marks = document.createElement('canvas');
+  readonly #base = new Layer('plot-base');
+  readonly #growing = new Layer('plot-growing');
+  readonly #front = new Layer('plot-focus');
+  readonly #marks = new Layer('plot-marks');
   readonly #over = element('plot-over');
   readonly #crosshair = element('plot-crosshair');
   readonly #brush = element('plot-brush');
@@ -95,6 +93,10 @@ export class Plot {
   readonly #events: PlotEvents;
   #size: Size;
   #content: PlotContent;
+  /** The curves of the content before. */
+  #before: ReadonlySet<DrawnCurve> = new Set();
+  /** The curves that are drawn on the base. */
+  #resting: readonly DrawnCurve[] = [];
   #focused: readonly DrawnCurve[] = [];
   #placed: readonly PlacedMark[] = [];
   #ringed: Target | null = null;
@@ -112,9 +114,9 @@ export class Plot {
     this.#size = size;
     this.#content = content;
     this.#events = events;
-    this.#front.className = 'plot-focus';
     this.#over.append(this.#brush, this.#crosshair, this.#ring);
-    parent.replaceChildren(this.#base, this.#front, this.#marks, this.#over);
+    const layers = [this.#base, this.#growing, this.#front, this.#marks];
+    parent.replaceChildren(...layers.map(({ canvas }) => canvas), this.#over);
     this.#listen();
     this.#draw();
   }
@@ -215,21 +217,9 @@ export class Plot {
     queueMicrotask(() => this.#draw());
   }
 
-  /** Empties a canvas of the right size; its unit is one CSS px. */
-  #clear(canvas: HTMLCanvasElement): CanvasRenderingContext2D | null {
-    const { width, height } = this.#size;
-    const ratio = window.devicePixelRatio;
-    const [columns, rows] = [Math.round(width * ratio), Math.round(height * ratio)];
-    if (canvas.width !== columns || canvas.height !== rows) {
-      canvas.width = columns;
-      canvas.height = rows;
-      canvas.style.width = `${width}px`;
-      canvas.style.height = `${height}px`;
-    }
-    const ctx = canvas.getContext('2d');
-    ctx?.setTransform(ratio, 0, 0, ratio, 0, 0);
-    ctx?.clearRect(0, 0, width, height);
-    return ctx;
+  /** What every layer depends on. */
+  get #view(): readonly unknown[] {
+    return [...this.#content.x, ...this.#content.y];
   }
 
   #draw(): void {
@@ -238,26 +228,57 @@ export class Plot {
     for (const side of ['left', 'top', 'width', 'height'] as const) {
       this.#over.style[side] = `${area[side]}px`;
     }
-    const ctx = this.#clear(this.#base);
-    if (ctx !== null) {
-      this.#drawAxes(ctx);
-      this.#drawHairlines(ctx);
-      this.#drawCurves(ctx, this.#content.curves);
-    }
+    this.#drawBase();
     this.#drawFocus();
-    const above = this.#clear(this.#marks);
-    if (above !== null) this.#drawMarks(above);
+    this.#drawMarks();
     this.#placeRing();
     this.#placeCrosshair();
   }
 
-  #drawFocus(): void {
-    if (this.#frame.y === 'lanes') return;
-    const ctx = this.#clear(this.#front);
-    if (ctx !== null) this.#drawCurves(ctx, this.#focused, this.#frame.tokens.bg);
+  /** Curves that grow move above those at rest, which then stay as they are. */
+  #drawBase(): void {
+    const { curves, hairlines } = this.#content;
+    const present = new Set(curves);
+    const unchanged = curves.filter((curve) => this.#before.has(curve));
+    if (this.#before.size === 0) {
+      this.#resting = curves;
+    } else if (
+      !this.#resting.every((curve) => present.has(curve)) ||
+      unchanged.length > 2 * this.#resting.length
+    ) {
+      this.#resting = unchanged;
+    }
+    this.#before = present;
+    const resting = new Set(this.#resting);
+    const growing = curves.filter((curve) => !resting.has(curve));
+    this.#base.draw(this.#size, [...this.#view, ...hairlines, ...this.#resting], (ctx) => {
+      this.#paintAxes(ctx);
+      this.#paintHairlines(ctx);
+      this.#paintCurves(ctx, this.#resting);
+    });
+    this.#growing.draw(this.#size, [...this.#view, ...growing], (ctx) =>
+      this.#paintCurves(ctx, growing),
+    );
   }
 
-  #drawAxes(ctx: CanvasRenderingContext2D): void {
+  #drawFocus(): void {
+    if (this.#frame.y === 'lanes') return;
+    this.#front.draw(this.#size, [...this.#view, ...this.#focused], (ctx) =>
+      this.#paintCurves(ctx, this.#focused, this.#frame.tokens.bg),
+    );
+  }
+
+  #drawMarks(): void {
+    const { marks, selectedKey } = this.#content;
+    const area = this.#area;
+    this.#placed = placeMarks(marks, this.#scaleX.toPixel, this.#scaleY.toPixel, area, selectedKey);
+    const shown = this.#placed.map(({ mark }) => mark);
+    this.#marks.draw(this.#size, [...this.#view, selectedKey, ...shown], (ctx) =>
+      this.#paintMarks(ctx),
+    );
+  }
+
+  #paintAxes(ctx: CanvasRenderingContext2D): void {
     const { axis, y, xTicks: labelled, tokens } = this.#frame;
     const area = this.#area;
     const axes = {
@@ -280,7 +301,7 @@ export class Plot {
     ctx.restore();
   }
 
-  #drawHairlines(ctx: CanvasRenderingContext2D): void {
+  #paintHairlines(ctx: CanvasRenderingContext2D): void {
     const { toPixel } = this.#scaleX;
     this.#inside(ctx, 0, () => {
       ctx.strokeStyle = this.#frame.tokens.edge;
@@ -297,7 +318,7 @@ export class Plot {
     });
   }
 
-  #drawCurves(ctx: CanvasRenderingContext2D, curves: readonly DrawnCurve[], halo?: string): void {
+  #paintCurves(ctx: CanvasRenderingContext2D, curves: readonly DrawnCurve[], halo?: string): void {
     const scales = {
       x: this.#scaleX,
       y: this.#scaleY,
@@ -309,11 +330,10 @@ export class Plot {
     });
   }
 
-  #drawMarks(ctx: CanvasRenderingContext2D): void {
-    const { marks, selectedKey } = this.#content;
+  #paintMarks(ctx: CanvasRenderingContext2D): void {
+    const { selectedKey } = this.#content;
     const area = this.#area;
     const { tokens } = this.#frame;
-    this.#placed = placeMarks(marks, this.#scaleX.toPixel, this.#scaleY.toPixel, area, selectedKey);
     const crowd = crowding(this.#placed, area.width);
     this.#inside(ctx, OVERHANG, () => {
       for (const { mark, left, top } of this.#placed) {

@@ -2,11 +2,12 @@
 import { useComputed } from '@preact/signals';
 import { useMemo, useRef } from 'preact/hooks';
 import { defaultColumns } from '../model/columns';
+import { equalLists } from '../model/equal';
 import { isLearningRate } from '../model/metrics';
 import { NO_FILTER } from '../model/rows';
 import { useStore } from '../state/context';
 import { metricNames } from '../state/runs';
-import { equalLists, stable } from '../state/stable';
+import { stable } from '../state/stable';
 import { MARK_WIDTH, tableOf } from './columns';
 import { Grid } from './grid';
 import { TableFilters } from './table-filters';

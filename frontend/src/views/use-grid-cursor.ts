@@ -45,12 +45,12 @@ function useSorting(scroll: GridScroll) {
 function useReveal(key: string | null, scroll: GridScroll, show: (row: number) => void) {
   const revealed = useRef<string | null>(null);
   useEffect(() => {
-    const at = key === null ? undefined : scroll.index.get(key);
+    const at = key === null ? undefined : scroll.placeOf(key);
     if (key === null) revealed.current = null;
     if (at === undefined || revealed.current === key) return;
     revealed.current = key;
     show(at);
-  }, [key, scroll.index]);
+  }, [key, scroll.placeOf]);
 }
 
 export function useGridCursor({ rows, columns, selectedKey, scroll, mark }: Options): GridCursor {
@@ -60,7 +60,7 @@ export function useGridCursor({ rows, columns, selectedKey, scroll, mark }: Opti
   const activeColumn = useSignal(1);
   const inHeadings = useSignal(false);
   const sortBy = useSorting(scroll);
-  const row = inHeadings.value ? HEADINGS : (scroll.index.get(activeKey.value ?? '') ?? 0);
+  const row = inHeadings.value ? HEADINGS : (scroll.placeOf(activeKey.value ?? '') ?? 0);
   const column = Math.min(activeColumn.value, columns.length - 1);
 
   const moveTo = (next: number) => {

@@ -3,6 +3,7 @@ import { type Signal, useComputed, useSignal } from '@preact/signals';
 import type { RefObject } from 'preact';
 import { useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 import { rowsInView, scrollToRow } from '../layout/rows-in-view';
+import { memo } from '../model/memo';
 import type { Checkpoint } from '../model/run';
 import { ROW_HEIGHT } from './grid-rows';
 
@@ -11,8 +12,8 @@ const REST_MS = 150;
 
 export interface GridScroll {
   readonly place: RefObject<HTMLDivElement | null>;
-  /** The place of each row by its key. */
-  readonly index: ReadonlyMap<string, number>;
+  /** The place of a row, by its key. */
+  readonly placeOf: (key: string) => number | undefined;
   /** The rows from `first` up to, not including, `end` exist in the page. */
   readonly first: number;
   readonly end: number;
@@ -47,17 +48,16 @@ function useViewHeight(place: Place): Signal<number> {
 function useAnchor(
   place: Place,
   rows: readonly Checkpoint[],
-  index: ReadonlyMap<string, number>,
+  placeOf: GridScroll['placeOf'],
   order: unknown,
 ) {
   const anchor = useRef({ key: '', offset: 0, order });
   useLayoutEffect(() => {
     const element = place.current;
     const { key, offset, order: before } = anchor.current;
-    const at = index.get(key);
-    if (element !== null && before === order && element.scrollTop > 0 && at !== undefined) {
-      element.scrollTop = at * ROW_HEIGHT + offset;
-    }
+    if (element === null || before !== order || element.scrollTop === 0) return;
+    const at = placeOf(key);
+    if (at !== undefined) element.scrollTop = at * ROW_HEIGHT + offset;
   }, [rows]);
   return (scrollTop: number) => {
     const first = Math.floor(scrollTop / ROW_HEIGHT);
@@ -68,7 +68,15 @@ function useAnchor(
 
 export function useGridScroll(rows: readonly Checkpoint[], order: unknown): GridScroll {
   const place = useRef<HTMLDivElement>(null);
-  const index = useMemo(() => new Map(rows.map((row, i) => [row.key, i])), [rows]);
+  // Few rows are ever asked for, but there are new rows with every poll.
+  const placeOf = useMemo(
+    () =>
+      memo((key: string) => {
+        const at = key === '' ? -1 : rows.findIndex((row) => row.key === key);
+        return at < 0 ? undefined : at;
+      }),
+    [rows],
+  );
   const scrollTop = useSignal(0);
   const viewHeight = useViewHeight(place);
   const count = useSignal(rows.length);
@@ -76,13 +84,13 @@ export function useGridScroll(rows: readonly Checkpoint[], order: unknown): Grid
   const view = useComputed(() =>
     rowsInView(count.value, ROW_HEIGHT, scrollTop.value, viewHeight.value),
   );
-  const remember = useAnchor(place, rows, index, order);
+  const remember = useAnchor(place, rows, placeOf, order);
   const movedAt = useRef(Number.NEGATIVE_INFINITY);
   // Measured now: what is revealed at once when the page opens is so before any observer reports.
   const bodyHeight = () => (place.current?.clientHeight || viewHeight.peek()) - ROW_HEIGHT;
   return {
     place,
-    index,
+    placeOf,
     // Two numbers: scrolling inside of a row draws nothing anew.
     first: useComputed(() => view.value.first).value,
     end: useComputed(() => view.value.end).value,
