@@ -7,6 +7,8 @@ them is part of both.
 
 from __future__ import annotations
 
+import functools
+import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -128,22 +130,23 @@ def cost_of_ticks(panel: Panel, checkpoints: int, save: Callable[[int], None]) -
         save: Saves another one; told how many it saved before.
     """
     meter = Meter(panel.page)
-    meter.wait_until_quiet()
-    idle_ms = _cpu_ms_of_a_while(panel, meter)
+    idle_ms = statistics.median(_cpu_ms_of_a_while(panel, meter) for _ in range(TICKS))
     ticks: list[float] = []
     for number in range(TICKS):
-        save(number)
-        tick_ms = 0.0
+        tick_ms = _cpu_ms_of_a_while(panel, meter, functools.partial(save, number)) - idle_ms
         # Only looked at in between: looking is work for the page, too.
         while panel.rows_counted() <= checkpoints + number:
             tick_ms += _cpu_ms_of_a_while(panel, meter) - idle_ms
         ticks.append(tick_ms)
-        meter.wait_until_quiet()
     return ticks
 
 
-def _cpu_ms_of_a_while(panel: Panel, meter: Meter) -> float:
-    before = meter.cpu_ms()
+def _cpu_ms_of_a_while(panel: Panel, meter: Meter, act: Callable[[], None] | None = None) -> float:
+    # When a whole collection falls due is not for a short while to tell.
+    meter.heap_mb()
+    before = meter.wait_until_quiet()
+    if act is not None:
+        act()
     panel.page.wait_for_timeout(1000 * TICK_SECONDS)
     return meter.cpu_ms() - before
 

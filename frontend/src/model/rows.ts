@@ -103,31 +103,89 @@ function sortValue(column: ColumnId, best: ReadonlySet<string>) {
 
 const COLLATOR = new Intl.Collator('en', { numeric: true });
 
-/** Compares places in `values`, which are all numbers or all texts. */
-function comparePlaces(values: readonly (number | string)[]): (a: number, b: number) => number {
-  if (values.some((value) => typeof value === 'string')) {
-    return (a, b) => COLLATOR.compare(String(values[a]), String(values[b]));
-  }
-  const numbers = new Float64Array(values.length);
-  for (let i = 0; i < numbers.length; i++) numbers[i] = Number(values[i]);
-  return (a, b) => Number(numbers[a]) - Number(numbers[b]);
+function compareValues(a: number | string, b: number | string): number {
+  if (typeof a === 'number' && typeof b === 'number') return a < b ? -1 : a > b ? 1 : 0;
+  return COLLATOR.compare(String(a), String(b));
 }
 
-/** Sorted copy; rows without a value come last in either direction, ties by time, newest first. */
+/** A row with what it is sorted by. */
+interface Item {
+  readonly row: Checkpoint;
+  readonly value: number | string;
+  readonly missing: boolean;
+}
+
+/** Rows without a value come last in either direction, ties by time, newest first. */
+function ordering({ column, descending }: Sort, best: ReadonlySet<string>) {
+  const sortBy = sortValue(column, best);
+  return {
+    item(row: Checkpoint): Item {
+      const value = sortBy(row);
+      return { row, value, missing: Number.isNaN(value) };
+    },
+    compare(a: Item, b: Item): number {
+      if (a.missing !== b.missing) return a.missing ? 1 : -1;
+      const order = a.missing ? 0 : compareValues(a.value, b.value);
+      if (order !== 0) return descending ? -order : order;
+      return b.row.wallTime - a.row.wallTime;
+    },
+  };
+}
+
+type Ordering = ReturnType<typeof ordering>;
+
+/** Sorted copy; the order of equal rows is kept. */
 export function sortRows(
   rows: readonly Checkpoint[],
-  { column, descending }: Sort,
+  sort: Sort,
   best: ReadonlySet<string>,
 ): Checkpoint[] {
-  const values = rows.map(sortValue(column, best));
-  // Sorting numbers, not objects: there are new rows with every poll.
-  const byValue = comparePlaces(values);
-  const byTime = comparePlaces(rows.map(({ wallTime }) => wallTime));
-  const sign = descending ? -1 : 1;
-  const places = [...rows.keys()];
-  const known = places.filter((i) => !Number.isNaN(values[i]));
-  const unknown = places.filter((i) => Number.isNaN(values[i]));
-  known.sort((a, b) => sign * byValue(a, b) || byTime(b, a));
-  unknown.sort((a, b) => byTime(b, a));
-  return [...known, ...unknown].flatMap((i) => rows[i] ?? []);
+  const { item, compare } = ordering(sort, best);
+  return rows
+    .map(item)
+    .sort(compare)
+    .map(({ row }) => row);
+}
+
+/** Puts a few sorted rows in among many. */
+function merged(many: readonly Checkpoint[], few: readonly Checkpoint[], by: Ordering) {
+  const parts: (readonly Checkpoint[])[] = [];
+  let done = 0;
+  for (const row of few) {
+    const item = by.item(row);
+    let low = done;
+    let high = many.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const other = many[middle];
+      if (other !== undefined && by.compare(by.item(other), item) <= 0) low = middle + 1;
+      else high = middle;
+    }
+    parts.push(many.slice(done, low), [row]);
+    done = low;
+  }
+  return [...parts, many.slice(done)].flat();
+}
+
+/**
+ * `sortRows` of the rows of several runs that remembers what it sorted last: with a poll mostly one run
+ * has new rows, which are put in among those of the others. The rows of a run without news are the same
+ * array as before.
+ */
+export function rememberingSort() {
+  let groups: ReadonlySet<readonly Checkpoint[]> = new Set();
+  let sorted: Checkpoint[] = [];
+  let by: { sort: Sort; best: ReadonlySet<string> } | null = null;
+  return (ofRuns: readonly (readonly Checkpoint[])[], sort: Sort, best: ReadonlySet<string>) => {
+    const before = by?.sort === sort && by.best === best ? groups : new Set();
+    groups = new Set(ofRuns);
+    const stayed = new Set(
+      ofRuns.flatMap((rows) => (before.has(rows) ? (rows[0]?.run ?? []) : [])),
+    );
+    const old = stayed.size === 0 ? [] : sorted.filter(({ run }) => stayed.has(run));
+    const fresh = ofRuns.filter((rows) => !before.has(rows)).flat();
+    sorted = merged(old, sortRows(fresh, sort, best), ordering(sort, best));
+    by = { sort, best };
+    return sorted;
+  };
 }

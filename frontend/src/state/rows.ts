@@ -1,8 +1,10 @@
 /** The rows of the table: the checkpoints of the shown runs, filtered, inside of the zoom, and sorted. */
 import { computed, type ReadonlySignal, type Signal } from '@preact/signals';
+import type { Axis } from '../model/axis';
 import type { LinkState } from '../model/deep-link';
-import { filterRows, sortRows } from '../model/rows';
-import type { Checkpoint } from '../model/run';
+import { latest } from '../model/memo';
+import { filterRows, rememberingSort } from '../model/rows';
+import type { Checkpoint, RunModel } from '../model/run';
 import type { RunSignals } from './runs';
 
 export interface RowSignals {
@@ -18,20 +20,26 @@ export function rowSignals(
   const zoom = computed(() => link.value.zoom);
   const sort = computed(() => link.value.sort);
   const filter = computed(() => link.value.rowFilter);
-  const allRows = computed(() => shownModels.value.flatMap(({ checkpoints }) => checkpoints));
-  const inView = computed(() => {
-    if (zoom.value === null) return allRows.value;
-    const [from, to] = zoom.value;
-    return shownModels.value.flatMap((model) =>
-      model.checkpoints.filter((row) => {
-        const x = model.x(row, axis.value);
-        return x >= from && x <= to;
-      }),
+  const sorted = rememberingSort();
+  const filtered = latest(filterRows);
+  const inView = latest((model: RunModel, axis: Axis, from: number, to: number) =>
+    model.checkpoints.filter((row) => {
+      const x = model.x(row, axis);
+      return x >= from && x <= to;
+    }),
+  );
+  const rowsInView = computed(() => {
+    const range = zoom.value;
+    return shownModels.value.map((model) =>
+      range === null ? model.checkpoints : inView(model, axis.value, ...range),
     );
   });
-  const filtered = computed(() => filterRows(inView.value, filter.value, bestKeys.value));
   return {
-    allRows,
-    rows: computed(() => sortRows(filtered.value, sort.value, bestKeys.value)),
+    allRows: computed(() => shownModels.value.flatMap(({ checkpoints }) => checkpoints)),
+    rows: computed(() => {
+      const best = bestKeys.value;
+      const ofRuns = rowsInView.value.map((rows) => filtered(rows, filter.value, best));
+      return sorted(ofRuns, sort.value, best);
+    }),
   };
 }

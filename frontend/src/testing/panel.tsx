@@ -1,6 +1,6 @@
 /** Draws the whole panel, or a part of it, in a page without a layout. */
 import '@testing-library/jest-dom/vitest';
-import { cleanup, render } from '@testing-library/preact';
+import { cleanup, configure, render } from '@testing-library/preact';
 import type { ComponentChildren } from 'preact';
 import { afterEach, vi } from 'vitest';
 import type { Api } from '../api/client';
@@ -8,6 +8,8 @@ import { type Panel, PanelContext } from '../state/context';
 import type { Store } from '../state/store';
 import { fakeApi } from './builders';
 
+// A part that is loaded when it is needed may take a busy machine long.
+configure({ asyncUtilTimeout: 10_000 });
 afterEach(cleanup);
 
 export function testPanel(store: Store, api: Api = fakeApi([])): Panel {

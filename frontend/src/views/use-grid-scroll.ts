@@ -55,14 +55,15 @@ function useAnchor(
   useLayoutEffect(() => {
     const element = place.current;
     const { key, offset, order: before } = anchor.current;
-    if (element === null || before !== order || element.scrollTop === 0) return;
+    // At the very top nothing is anchored, and nothing has to be laid out to know that.
+    if (element === null || before !== order || key === '') return;
     const at = placeOf(key);
     if (at !== undefined) element.scrollTop = at * ROW_HEIGHT + offset;
   }, [rows]);
   return (scrollTop: number) => {
     const first = Math.floor(scrollTop / ROW_HEIGHT);
     const offset = scrollTop - first * ROW_HEIGHT;
-    anchor.current = { key: rows[first]?.key ?? '', offset, order };
+    anchor.current = { key: (scrollTop > 0 && rows[first]?.key) || '', offset, order };
   };
 }
 
