@@ -77,10 +77,11 @@ def _stock() -> list[keras.callbacks.Callback]:
             lambda run_dir: [Timeline(run_dir, save=None), keras.callbacks.TensorBoard(run_dir)],
             True,
         ),
+        (lambda run_dir: [Timeline(run_dir, on_nan="restore")], True),
         (lambda run_dir: [Timeline(run_dir, live=False)], False),
         (lambda run_dir: [LearningRateRecorder(run_dir), EarlyStoppingRecorder(run_dir)], False),
     ],
-    ids=["timeline", "beside TensorBoard", "live=False", "recorders"],
+    ids=["timeline", "beside TensorBoard", "on_nan", "live=False", "recorders"],
 )
 def test_nothing_of_ours_runs_during_batches(
     parts: Any, listens: bool, run_dir: Path, monkeypatch: pytest.MonkeyPatch

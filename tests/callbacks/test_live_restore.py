@@ -21,6 +21,7 @@ from epochline import open_run
 from epochline.callbacks import LiveRestore, ModelCheckpoint, Resume, Timeline
 from epochline.callbacks.living import desk
 from epochline.callbacks.living.candidate import Candidate
+from epochline.callbacks.living.keeping import Keeper
 from epochline.events import EndReason, Outcome, Topic
 from epochline.restore.audit import read_audit
 from epochline.restore.live import Live, listening
@@ -295,7 +296,7 @@ def test_state_that_cannot_be_saved_is_not_given_up(
     run_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without a way back nothing is restored."""
-    monkeypatch.setattr(desk.Desk, "_save", lambda *_: None)
+    monkeypatch.setattr(Keeper, "save", lambda *_: None)
     answer = only(run_with(run_dir, {7: back_to(0)}))
     assert answer.outcome is Outcome.REFUSED
     assert "could not be saved" in answer.message
