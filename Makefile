@@ -11,7 +11,7 @@ PLAIN_TESTS := tests/core tests/plugin tests/end_to_end/test_tensorboard_routes.
 BACKENDS := jax torch
 # What must be seen to work on each of them; Orbax is not there, nor what Keras's TensorBoard needs.
 BACKEND_TESTS := tests/backends tests/callbacks/test_observer.py tests/callbacks/test_recorder.py \
-	tests/callbacks/test_decisions.py tests/callbacks/test_traps.py \
+	tests/callbacks/test_decisions.py tests/callbacks/test_traps.py tests/callbacks/test_live_restore.py \
 	$(filter-out %/test_orbax.py %/test_folders.py,$(wildcard tests/callbacks/stock/test_*.py))
 # One environment for what is taken from Keras beyond its interface, with the oldest Keras allowed and with
 # the newest. JAX will do: what is read is the same on every backend, but for the state that JAX alone keeps

@@ -383,6 +383,7 @@ class Restored:
     lr_before: float | None = None
     lr_after: float | None = None
     counters: str = ""
+    because: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

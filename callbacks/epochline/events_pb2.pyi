@@ -490,7 +490,7 @@ class CheckpointPruned(_message.Message):
     def __init__(self, id: _Optional[str] = ..., policy: _Optional[str] = ..., freed_bytes: _Optional[int] = ..., replaced_by: _Optional[str] = ..., trash: _Optional[str] = ..., operation: _Optional[str] = ...) -> None: ...
 
 class Restored(_message.Message):
-    __slots__ = ("checkpoint", "session", "checkpoint_epoch", "what", "request", "undo", "restored", "before", "after", "lr_before", "lr_after", "counters")
+    __slots__ = ("checkpoint", "session", "checkpoint_epoch", "what", "request", "undo", "restored", "before", "after", "lr_before", "lr_after", "counters", "because")
     CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
     SESSION_FIELD_NUMBER: _ClassVar[int]
     CHECKPOINT_EPOCH_FIELD_NUMBER: _ClassVar[int]
@@ -503,6 +503,7 @@ class Restored(_message.Message):
     LR_BEFORE_FIELD_NUMBER: _ClassVar[int]
     LR_AFTER_FIELD_NUMBER: _ClassVar[int]
     COUNTERS_FIELD_NUMBER: _ClassVar[int]
+    BECAUSE_FIELD_NUMBER: _ClassVar[int]
     checkpoint: str
     session: str
     checkpoint_epoch: int
@@ -515,7 +516,8 @@ class Restored(_message.Message):
     lr_before: float
     lr_after: float
     counters: str
-    def __init__(self, checkpoint: _Optional[str] = ..., session: _Optional[str] = ..., checkpoint_epoch: _Optional[int] = ..., what: _Optional[str] = ..., request: _Optional[str] = ..., undo: _Optional[str] = ..., restored: _Optional[int] = ..., before: _Optional[str] = ..., after: _Optional[str] = ..., lr_before: _Optional[float] = ..., lr_after: _Optional[float] = ..., counters: _Optional[str] = ...) -> None: ...
+    because: str
+    def __init__(self, checkpoint: _Optional[str] = ..., session: _Optional[str] = ..., checkpoint_epoch: _Optional[int] = ..., what: _Optional[str] = ..., request: _Optional[str] = ..., undo: _Optional[str] = ..., restored: _Optional[int] = ..., before: _Optional[str] = ..., after: _Optional[str] = ..., lr_before: _Optional[float] = ..., lr_after: _Optional[float] = ..., counters: _Optional[str] = ..., because: _Optional[str] = ...) -> None: ...
 
 class RequestAnswered(_message.Message):
     __slots__ = ("request", "action", "outcome", "message", "by", "source", "host", "checkpoint")

@@ -34,6 +34,7 @@ class RestoreEntry(Moment):
         lr_before: Learning rate before.
         lr_after: Learning rate after.
         counters: What became of the counters of callbacks.
+        because: Why it was loaded while the model was trained, without a request; else empty.
         asked_by: Who asked for it, and from where.
     """
 
@@ -49,12 +50,13 @@ class RestoreEntry(Moment):
     lr_before: float | None = None
     lr_after: float | None = None
     counters: str = ""
+    because: str = ""
     asked_by: str = ""
 
     @property
     def live(self) -> bool:
         """Whether it was loaded while the model was trained."""
-        return bool(self.request)
+        return bool(self.request or self.because)
 
     @property
     def sentence(self) -> str:
@@ -68,9 +70,10 @@ class RestoreEntry(Moment):
             else ""
         )
         asked = f", asked for by {self.asked_by}" if self.asked_by else ""
+        why = f", because {self.because}" if self.because else ""
         return (
             f"Went back to {which} while training: {self.what} restored, {self.restored} "
-            f"variables{rates}{asked}."
+            f"variables{rates}{asked}{why}."
         )
 
 

@@ -18,8 +18,7 @@ from epochline.callbacks.resuming.randomness import capture_random, restore_rand
 from epochline.restore.requests import Action
 from tests.callbacks.asking import Asks
 
-# A backend that compiles for each batch size takes its time.
-RESTORES = 100 if keras.backend.backend() == "tensorflow" else 25
+RESTORES = 100
 SIZES = (3, 5, 6)
 _numbers = np.random.default_rng(3)
 

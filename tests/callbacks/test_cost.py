@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ import pytest
 
 import epochline
 from epochline.callbacks import EarlyStoppingRecorder, LearningRateRecorder, Timeline
+from epochline.callbacks.living.desk import _Boundary
 from epochline.events import Decision, Verdict
 from epochline.reader import read_records
 from epochline.records import frame, read_frames
@@ -31,6 +33,8 @@ BATCHES = {
     for kind in ("train", "test")
     for when in ("begin", "end")
 }
+# Where Python keeps what asks the operating system for something: files, sockets, processes.
+SYSTEM = {"posix", "io", "_io", "_socket", "select", "_posixsubprocess"}
 LONG = ("mean_absolute_percentage_error", "root_mean_squared_error")
 
 
@@ -77,10 +81,11 @@ def _stock() -> list[keras.callbacks.Callback]:
             lambda run_dir: [Timeline(run_dir, save=None), keras.callbacks.TensorBoard(run_dir)],
             True,
         ),
+        (lambda run_dir: [Timeline(run_dir, on_nan="restore")], True),
         (lambda run_dir: [Timeline(run_dir, live=False)], False),
         (lambda run_dir: [LearningRateRecorder(run_dir), EarlyStoppingRecorder(run_dir)], False),
     ],
-    ids=["timeline", "beside TensorBoard", "live=False", "recorders"],
+    ids=["timeline", "beside TensorBoard", "on_nan", "live=False", "recorders"],
 )
 def test_nothing_of_ours_runs_during_batches(
     parts: Any, listens: bool, run_dir: Path, monkeypatch: pytest.MonkeyPatch
@@ -95,6 +100,58 @@ def test_nothing_of_ours_runs_during_batches(
         train(model, *_stock(), *parts(run_dir), epochs=3, **VALIDATED)
     clock = {"_Boundary.on_train_batch_begin", "Desk.batch_begins"} if listens else set()
     assert set(calls) == clock
+
+
+@contextmanager
+def _calls_to_the_system() -> Iterator[list[str]]:
+    """Collects what is called of the operating system while we act before a batch."""
+    calls: list[str] = []
+    acting = _Boundary.on_train_batch_begin.__code__
+    inside = False
+
+    def profile(frame: FrameType, event: str, called: Any) -> None:
+        nonlocal inside
+        if frame.f_code is acting and event in ("call", "return"):
+            inside = event == "call"
+        elif inside and event == "c_call" and called.__module__ in SYSTEM:
+            calls.append(called.__name__)
+
+    before = sys.getprofile()
+    sys.setprofile(profile)
+    try:
+        yield calls
+    finally:
+        sys.setprofile(before)
+
+
+class Ticks(keras.callbacks.Callback):
+    """Makes each batch last an eighth of a second."""
+
+    def __init__(self, run_dir: Path) -> None:
+        super().__init__()
+        self.now = 1000.0
+        self._requests = run_dir / "timeline" / "control" / "live" / "requests"
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Called by Keras; the directory has not changed for long."""
+        os.utime(self._requests, (1.0, 1.0))
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Called by Keras."""
+        self.now += 0.125
+
+
+@pytest.mark.parametrize("options", [{}, {"on_nan": "restore"}], ids=["timeline", "on_nan"])
+def test_training_that_is_asked_for_nothing_makes_one_stat_a_second(
+    options: dict[str, Any], run_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And nothing else of the operating system; in between not even that."""
+    ticks = Ticks(run_dir)
+    monkeypatch.setattr("epochline.callbacks.living.desk.monotonic", lambda: ticks.now)
+    with _calls_to_the_system() as calls:
+        train(new_model(), ticks, Timeline(run_dir, save=None, **options), epochs=16)
+    # 48 batches are six seconds. The first look also lists the directory.
+    assert calls == ["stat", "stat", "scandir", *["stat"] * 5]
 
 
 def test_batches_are_seen_where_they_are_asked_for(run_dir: Path) -> None:

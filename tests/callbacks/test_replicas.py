@@ -6,7 +6,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.callbacks.training import timeline_of
+import pytest
+import tensorflow as tf
+
+from epochline.callbacks import Timeline
+from epochline.callbacks.living import desk
+from epochline.events import Outcome
+from epochline.restore.requests import Action
+from tests.callbacks.asking import Asks, asked
+from tests.callbacks.training import new_model, timeline_of, train
 
 # In a process of its own: devices can only be split before TensorFlow has computed anything.
 MIRRORED = """
@@ -57,6 +65,21 @@ def test_restore_reaches_every_replica(run_dir: Path) -> None:
     (restore,) = timeline.restores
     assert (restore.restored, restore.step) == (14, 5)
     assert [row.step for row in timeline.epochs] == [3, 4, 7]
+
+
+def test_strategy_that_was_not_tried_is_refused(
+    run_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In words, before anything is read."""
+    monkeypatch.setattr(desk, "_LOOK_EVERY_SECONDS", 0.0)
+    with tf.distribute.OneDeviceStrategy("CPU:0").scope():
+        model = new_model()
+    asks = Asks(run_dir, {1: asked(Action.RESTORE, checkpoint="0" * 16)})
+    train(model, asks, Timeline(run_dir, monitor="loss"), epochs=1)
+    (answer,) = asks.answers
+    assert answer is not None
+    assert answer.outcome is Outcome.REFUSED
+    assert "Under OneDeviceStrategy it has not been proven." in answer.message
 
 
 def test_two_replicas_have_one_writer(run_dir: Path) -> None:

@@ -2,7 +2,7 @@
 
 from epochline.callbacks.early_stopping_recorder import EarlyStoppingRecorder
 from epochline.callbacks.learning_rate_recorder import LearningRateRecorder
-from epochline.callbacks.live_restore import LiveRestore
+from epochline.callbacks.live_restore import LiveRestore, RestoreOnNaN
 from epochline.callbacks.model_checkpoint import ModelCheckpoint
 from epochline.callbacks.resume import Resume
 from epochline.callbacks.timeline import Timeline
@@ -12,6 +12,7 @@ __all__ = [
     "LearningRateRecorder",
     "LiveRestore",
     "ModelCheckpoint",
+    "RestoreOnNaN",
     "Resume",
     "Timeline",
 ]

@@ -205,6 +205,9 @@ class Fit:
         Args:
             batch: Zero-based batch of the epoch that comes next.
         """
+        callback_list = self._probes.callback_list
+        if callback_list is not None and hasattr(callback_list, "_flush_futures"):
+            callback_list._flush_futures()  # noqa: SLF001 – of callbacks that run in other threads
         self._axes.count(batch - 1)
         self._axes.settle(self.model)
 
@@ -219,6 +222,18 @@ class Fit:
         self._axes.went_elsewhere(self.model)
         if self._observer is not None:
             self._observer.accept()
+
+    @property
+    def stopper(self) -> keras.callbacks.Callback | None:
+        """The callback that has ended the training; None if it goes on, or nobody knows who."""
+        index = None if self._stop is None else self._stop[0]
+        return None if index is None else self.callbacks[index]
+
+    def go_on(self) -> None:
+        """Takes back that the training is to end."""
+        self._stop = None
+        self.model.stop_training = False
+        self.changed()
 
     def _begin_hook(self, hook: str, number: int | None, logs: Mapping[str, Any]) -> None:
         if hook == "on_train_begin":

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from epochline.callbacks.fit import Fit
 from epochline.callbacks.living.desk import Desk
+from epochline.callbacks.living.nan_guard import RestoreOnNaN
 from epochline.callbacks.part import PartCallback
 from epochline.callbacks.probes import find_callback_list
 
-__all__ = ["LiveRestore"]
+__all__ = ["LiveRestore", "RestoreOnNaN"]
 
 
 class LiveRestore(PartCallback):
@@ -28,10 +29,19 @@ class LiveRestore(PartCallback):
 
     With nothing asked it looks at the clock before each batch, and once a second at a directory.
 
+    With `on_nan` it goes back by itself, to the newest healthy checkpoint of the run with its
+    optimizer's state, when the loss or the weights of a checkpoint become NaN or infinite, and cuts
+    the learning rate; the counters of other callbacks stay as they are. Then the loss is read once
+    a second, too, and looked at when an epoch ends. What would be ended by `TerminateOnNaN` goes on
+    after a restore; `TerminateOnNaN(raise_error=True)` ends it in any case.
+
     Args:
         log_dir: Run directory, one per training.
+        on_nan: `"restore"` to go back by itself, three times at most, with half the learning rate
+            each time; a `RestoreOnNaN` for other numbers; None to leave the training to itself.
 
     Raises:
+        ValueError: If `on_nan` is none of these.
         RunBusyError: From `fit`, before the first batch, if another living process writes to
             `log_dir`.
 
@@ -40,8 +50,14 @@ class LiveRestore(PartCallback):
         >>> model.fit(x, y, epochs=150, callbacks=[saving, LiveRestore("run")])
     """
 
-    def __init__(self, log_dir: str | os.PathLike[str]) -> None:
+    def __init__(
+        self,
+        log_dir: str | os.PathLike[str],
+        *,
+        on_nan: Literal["restore"] | RestoreOnNaN | None = None,
+    ) -> None:
         super().__init__(log_dir)
+        self.on_nan = _policy(on_nan)
         self._desk: Desk | None = None
 
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
@@ -58,7 +74,7 @@ class LiveRestore(PartCallback):
         callback_list = find_callback_list()
         self._desk = None
         if fit is not None and callback_list is not None:
-            self._desk = Desk.join(fit, callback_list)
+            self._desk = Desk.join(fit, callback_list, self.on_nan)
 
     def session_started(self, fit: Fit) -> None:
         """Begins to listen."""
@@ -66,7 +82,7 @@ class LiveRestore(PartCallback):
             self._desk.open()
 
     def epoch_ended(self, fit: Fit, epoch: int, metrics: Mapping[str, float]) -> None:
-        """Saves the last checkpoint of a training that was asked to stop."""
+        """Goes back if it must, and saves the last checkpoint of one that was asked to stop."""
         if self._desk is not None:
             self._desk.epoch_ended(metrics)
 
@@ -75,3 +91,12 @@ class LiveRestore(PartCallback):
         if self._desk is not None:
             self._desk.close()
             self._desk = None
+
+
+def _policy(on_nan: object) -> RestoreOnNaN | None:
+    if on_nan == "restore":
+        return RestoreOnNaN()
+    if on_nan is None or isinstance(on_nan, RestoreOnNaN):
+        return on_nan
+    msg = f"LiveRestore got on_nan={on_nan!r}. Use 'restore', a RestoreOnNaN, or None."
+    raise ValueError(msg)

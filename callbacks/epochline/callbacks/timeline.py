@@ -12,7 +12,7 @@ import keras
 
 from epochline.archive import MODEL_FILE
 from epochline.callbacks.fit import Fit
-from epochline.callbacks.live_restore import LiveRestore
+from epochline.callbacks.live_restore import LiveRestore, RestoreOnNaN
 from epochline.callbacks.model_checkpoint import ModelCheckpoint, is_interval
 from epochline.callbacks.part import PartCallback
 from epochline.callbacks.resume import Resume
@@ -59,6 +59,9 @@ class Timeline(PartCallback):
             started again; see `Resume`.
         live: Whether the training answers requests while it runs: restore, undo, pause, stop, save,
             learning rate; see `LiveRestore`.
+        on_nan: What happens when the loss or the weights become NaN: `"restore"` goes back to the
+            newest healthy checkpoint with half the learning rate, three times at most; None leaves
+            the training to itself; see `LiveRestore`, which must be there (`live=True`).
 
     Raises:
         ValueError: If an argument is not of the accepted values; the message lists them.
@@ -95,8 +98,12 @@ class Timeline(PartCallback):
         dedup: bool = False,
         resume: bool = False,
         live: bool = True,
+        on_nan: Literal["restore"] | RestoreOnNaN | None = None,
     ) -> None:
         super().__init__(log_dir)
+        if on_nan is not None and not live:
+            msg = f"Timeline got on_nan={on_nan!r} with live=False. Leave live=True."
+            raise ValueError(msg)
         self.monitor = monitor
         self.mode = mode
         self.save = save
@@ -108,7 +115,7 @@ class Timeline(PartCallback):
             if save not in _PER_EPOCH:
                 self.on_train_batch_end = self.checkpoint.on_train_batch_end
         self.resume = Resume(log_dir) if resume else None
-        self.live = LiveRestore(log_dir) if live else None
+        self.live = LiveRestore(log_dir, on_nan=on_nan) if live else None
         self._curves: ScalarCurves | None = None
 
     def _model_checkpoint(self, keep: RetentionPolicy | None, **options: Any) -> ModelCheckpoint:

@@ -7,58 +7,36 @@ on. With nothing asked, a batch costs a look at the clock, and a second one `sta
 from __future__ import annotations
 
 import logging
-import math
-import time
 import weakref
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from time import monotonic
+from time import monotonic, sleep, time
 from typing import Any, Final
 
 import keras
 
 from epochline.callbacks.fit import Fit
-from epochline.callbacks.living.candidate import Refusal, candidate, check_file
-from epochline.callbacks.living.counters import CaptureOfCounters
-from epochline.callbacks.living.restoring import (
-    Restoring,
-    Wanted,
-    learning_rate,
-    not_proven,
-    set_learning_rate,
-)
+from epochline.callbacks.living.candidate import Refusal
+from epochline.callbacks.living.keeping import NAME, Keeper
+from epochline.callbacks.living.nan_guard import NanGuard, RestoreOnNaN
+from epochline.callbacks.living.restoring import Wanted, learning_rate, set_learning_rate
+from epochline.callbacks.living.returning import Return, Returning
 from epochline.callbacks.probes import Apart
 from epochline.callbacks.resuming.places import is_leaving
-from epochline.callbacks.saving import CHECKPOINTS_DIR
-from epochline.events import (
-    CheckpointSaved,
-    Decision,
-    Event,
-    Outcome,
-    RequestAnswered,
-    Restored,
-    SaveReason,
-    Topic,
-    Verdict,
-)
+from epochline.events import Decision, Event, Outcome, RequestAnswered, Topic, Verdict
 from epochline.restore.audit import AuditLine, append_audit, line_of
 from epochline.restore.mailbox import Listener, Mailbox, Taken
-from epochline.restore.requests import Action, Answer, Counters, Request
-from epochline.run import Checkpoint, Run
+from epochline.restore.requests import Action, Answer, Request
 from epochline.sentences import rate
-from epochline.store import CheckpointStore
-from epochline.upkeep import annotate
 
 __all__ = ["Desk"]
 
 _log = logging.getLogger("epochline")
 
-_NAME: Final = "LiveRestore"
 _LOOK_EVERY_SECONDS: Final = 1.0
 _LOOK_WHILE_PAUSED_SECONDS: Final = 0.2
 _CLOCKS_DIFFER_SECONDS: Final = 300.0
-_UNDO_NOTE: Final = "The state before a restore into the running training."
 
 _Did = tuple[Answer, tuple[Event, ...]]
 
@@ -67,30 +45,31 @@ class _ExpiredError(Exception):
     """It is too late for a request."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Undo:
-    """How to take the last restore back."""
-
-    checkpoint: str
-    counters: CaptureOfCounters
-
-
 class Desk:
     """Answers the requests to one `fit`.
 
     Args:
         fit: The training.
         callback_list: Its callbacks.
+        on_nan: What to do by itself about NaN; None for nothing.
     """
 
-    def __init__(self, fit: Fit, callback_list: keras.callbacks.CallbackList) -> None:
+    def __init__(
+        self,
+        fit: Fit,
+        callback_list: keras.callbacks.CallbackList,
+        on_nan: RestoreOnNaN | None,
+    ) -> None:
         self._fit = fit
+        self._keeper = Keeper(fit)
+        self._returning = Returning(fit, self._keeper)
+        self._guard = NanGuard(fit, self._returning, on_nan) if on_nan else None
         # It is known by its end that the training was forgotten (`Probes`).
         self._list = weakref.ref(callback_list)
         self._mailbox = Mailbox(fit.run_dir)
         self._listener: Listener | None = None
+        self._deaf = False
         self._due = 0.0
-        self._undo: _Undo | None = None
         self._stopping: tuple[Request, float] | None = None
         self._at = fit.session.position
         self._actions: dict[Action, Callable[[Request], _Did]] = {
@@ -104,11 +83,16 @@ class Desk:
         }
 
     @classmethod
-    def join(cls, fit: Fit, callback_list: keras.callbacks.CallbackList) -> Desk | None:
+    def join(
+        cls,
+        fit: Fit,
+        callback_list: keras.callbacks.CallbackList,
+        on_nan: RestoreOnNaN | None = None,
+    ) -> Desk | None:
         """Returns the desk of a `fit` that is about to begin; None when it has one already."""
         if any(isinstance(item, _Boundary) for item in callback_list.callbacks):
             return None
-        desk = cls(fit, callback_list)
+        desk = cls(fit, callback_list, on_nan)
         own = callback_list.callbacks
         place = len(own)
         while place and isinstance(own[place - 1], Apart):
@@ -126,7 +110,7 @@ class Desk:
                 message = "The training was killed while it carried this out."
                 self._mailbox.answer(self._answer(request_id, None, Outcome.FAILED, message))
         except NotADirectoryError as error:
-            self._due = math.inf
+            self._deaf = True
             self._fit.session.notice(
                 "live_off",
                 f"This training cannot be asked for anything while it runs: {error}.",
@@ -143,6 +127,10 @@ class Desk:
         if now < self._due:
             return
         self._due = now + _LOOK_EVERY_SECONDS
+        if self._guard is not None:
+            self._guarded(partial(self._guard.look, batch))
+        if self._deaf:
+            return
         if self._listener is None:
             self._guarded(self.open)
         else:
@@ -150,6 +138,8 @@ class Desk:
 
     def epoch_ended(self, metrics: Mapping[str, float]) -> None:
         """Called when an epoch has ended, and its checkpoint is on its way."""
+        if self._guard is not None:
+            self._guarded(partial(self._guard.epoch_ended, metrics))
         if self._stopping is not None:
             self._guarded(partial(self._stopped, *self._stopping, metrics))
 
@@ -163,10 +153,10 @@ class Desk:
         try:
             act()
         except Exception as error:  # noqa: BLE001 – whatever it is, training must go on
-            _log.error("Epochline could not answer a request. Training goes on.", exc_info=error)
+            _log.error("Epochline: LiveRestore failed. Training goes on.", exc_info=error)
             self._fit.session.notice(
                 "live_failed",
-                f"A request could not be answered: {type(error).__name__}: {error}.",
+                f"What {NAME} was to do could not be done: {type(error).__name__}: {error}.",
                 "The training itself goes on.",
             )
 
@@ -178,7 +168,7 @@ class Desk:
             if callback_list is None or is_leaving(callback_list):
                 self._announce(paused=False)
                 return
-            time.sleep(_LOOK_WHILE_PAUSED_SECONDS)
+            sleep(_LOOK_WHILE_PAUSED_SECONDS)
             if self._mailbox.changed():
                 self._serve(batch)
 
@@ -186,9 +176,6 @@ class Desk:
         found = self._mailbox.take()
         if not found:
             return
-        callback_list = self._list()
-        if callback_list is not None and hasattr(callback_list, "_flush_futures"):
-            callback_list._flush_futures()  # noqa: SLF001 – of callbacks that run in other threads
         self._fit.at_batch(batch)
         for taken in found:
             self._handle(taken)
@@ -236,7 +223,7 @@ class Desk:
     def _admit(self, request: Request) -> None:
         if request.session != self._fit.session.id:
             raise Refusal(f"It is meant for session {request.session}, which has ended.")
-        now = time.time()
+        now = time()
         if now > request.expires:
             late = f"{now - request.expires:.0f} s"
             raise _ExpiredError(f"It came {late} too late. Nothing was changed.")
@@ -255,7 +242,7 @@ class Desk:
             action=request.action if request else None,
             outcome=outcome,
             message=message,
-            wall_time=time.time(),
+            wall_time=time(),
             session=self._fit.session.id,
             epoch=self._at.epoch,
             step=self._at.step,
@@ -313,123 +300,40 @@ class Desk:
             learning_rate=request.learning_rate,
             counters=request.counters,
         )
-        return self._go_to(request, request.checkpoint, wanted)
+        back = self._returning.go_to(request.checkpoint, wanted, dry_run=request.dry_run)
+        return self._went(request, back)
 
     def _take_back(self, request: Request) -> _Did:
-        if self._undo is None:
-            raise Refusal("Nothing was restored in this training that could be taken back.")
-        item = self._find(self._undo.checkpoint)
-        wanted = Wanted(
-            optimizer=item.has_optimizer,
-            learning_rate="checkpoint" if item.has_optimizer else "keep",
-            counters=self._undo.counters,
-        )
-        return self._go_to(request, item.id, wanted)
+        return self._went(request, self._returning.take_back(dry_run=request.dry_run))
 
-    def _go_to(self, request: Request, checkpoint: str, wanted: Wanted) -> _Did:
-        fit = self._fit
-        obstacle = not_proven(fit.model, fit.callbacks)
-        if obstacle:
-            raise Refusal(obstacle)
-        item = self._find(checkpoint)
-        check_file(item)
-        self._check_optimizer(item, wanted)
-        with candidate(fit.model, item, optimizer=wanted.optimizer) as ready:
-            restoring = Restoring(fit, ready, item, wanted)
-            plan = restoring.plan()
-            told: dict[str, Any] = {
-                "checkpoint": item.id,
-                "total": ready.total,
-                "learning_rate_before": restoring.rate_before,
-                "plan": plan,
-                "layers": ready.changes(),
-            }
-            if request.dry_run:
-                message = f"Checkpoint {item.id} of epoch {item.epoch + 1} fits. Nothing was done."
-                told["learning_rate_after"] = restoring.rate_after
-                return self._done(request, message, **told), ()
-            undo = self._save_undo()
-            done = restoring.carry_out()
-        self._keep_undo(_Undo(checkpoint=undo.id, counters=done.counters))
-        fit.changed()
-        after = learning_rate(fit.model)
-        changed = (
-            f" Learning rate {rate(restoring.rate_before)} → {rate(after)}."
-            if restoring.rate_before != after
-            else ""
+    def _went(self, request: Request, back: Return) -> _Did:
+        item, done = back.item, back.done
+        told: dict[str, Any] = {
+            "checkpoint": item.id,
+            "total": back.total,
+            "learning_rate_before": back.rate_before,
+            "learning_rate_after": back.rate_after,
+            "plan": back.plan,
+            "layers": back.layers,
+        }
+        if done is None:
+            message = f"Checkpoint {item.id} of epoch {item.epoch + 1} fits. Nothing was done."
+            return self._done(request, message, **told), ()
+        where = "Taken back: as in" if request.action is Action.UNDO else "Back at"
+        message = (
+            f"{where} epoch {item.epoch + 1}, step {item.step} (checkpoint {item.id}): "
+            f"{done.restored} of {back.total} variables restored."
         )
-        back = "Taken back: as in" if request.action is Action.UNDO else "Back at"
         answer = self._done(
             request,
-            f"{back} epoch {item.epoch + 1}, step {item.step} (checkpoint {item.id}): "
-            f"{done.restored} of {ready.total} variables restored.{changed} It can be undone.",
-            undo=undo.id,
+            " ".join(filter(None, (message, back.rate_told, "It can be undone."))),
+            undo=back.undo,
             restored=done.restored,
             before=done.before,
             after=done.after,
-            learning_rate_after=after,
             **told,
         )
-        event = Restored(
-            checkpoint=item.id,
-            session=item.session,
-            checkpoint_epoch=item.epoch,
-            what=restoring.what,
-            request=request.id,
-            undo=undo.id,
-            restored=done.restored,
-            before=done.before,
-            after=done.after,
-            lr_before=restoring.rate_before,
-            lr_after=after,
-            counters=str(wanted.counters) if isinstance(wanted.counters, Counters) else "undone",
-        )
-        return answer, (event,)
-
-    def _find(self, checkpoint: str) -> Checkpoint:
-        self._fit.saver.finish()  # it may be the one that is being written
-        run = Run(self._fit.run_dir)
-        found = next((item for item in run.checkpoints if item.id == checkpoint), None)
-        if found is None:
-            raise Refusal(f"This run has no checkpoint {checkpoint}.")
-        return found
-
-    def _check_optimizer(self, item: Checkpoint, wanted: Wanted) -> None:
-        if not wanted.optimizer:
-            return
-        ours = type(self._fit.model.optimizer).__name__
-        if not item.has_optimizer:
-            raise Refusal(
-                f"Checkpoint {item.id} holds no state of an optimizer. Restore the weights alone."
-            )
-        if item.optimizer not in ("", ours):
-            raise Refusal(
-                f"Checkpoint {item.id} holds the state of {item.optimizer}, and the model is "
-                f"trained with {ours}. Restore the weights alone."
-            )
-
-    def _save_undo(self) -> CheckpointSaved:
-        saved = self._save("before-restore", {})
-        if saved is None:
-            raise Refusal("The present state could not be saved, so that there were no way back.")
-        return saved
-
-    def _keep_undo(self, undo: _Undo) -> None:
-        """Makes the checkpoint stay that the last restore can be undone with, and only that."""
-        before, self._undo = self._undo, undo
-        self._pin(undo.checkpoint, pinned=True, note=_UNDO_NOTE)
-        if before is not None:
-            self._pin(before.checkpoint, pinned=False)
-
-    def _pin(self, checkpoint: str, *, pinned: bool, note: str | None = None) -> None:
-        try:
-            annotate(self._fit.run_dir, checkpoint, pinned=pinned, note=note)
-        except OSError as error:
-            self._fit.session.notice(
-                "pin_failed",
-                f"Checkpoint {checkpoint} could not be pinned: {error}.",
-                "A retention policy may remove it.",
-            )
+        return answer, (back.event(request=request.id),)
 
     # ---- the other actions -----------------------------------------------------------------------
 
@@ -455,7 +359,7 @@ class Desk:
         after = learning_rate(model)
         self._fit.changed()
         decision = Decision(
-            callback=_NAME,
+            callback=NAME,
             topic=Topic.LEARNING_RATE,
             verdict=Verdict.CHANGED,
             lr_before=before,
@@ -469,21 +373,21 @@ class Desk:
         return answer, (decision,)
 
     def _save_now(self, request: Request) -> _Did:
-        saved = self._save("manual", {})
+        saved = self._keeper.save("manual")
         if saved is None:
             raise Refusal("The checkpoint could not be saved; see the log of the training.")
-        self._pin(saved.id, pinned=True, note=_asked_by(request))
+        self._keeper.pin(saved.id, pinned=True, note=_asked_by(request))
         message = f"Saved {saved.path} as checkpoint {saved.id}, pinned: it stays."
         return self._done(request, message, checkpoint=saved.id), ()
 
     def _stop(self, request: Request) -> _Did:
         if self._stopping is not None:
             raise Refusal("The training is about to end already.")
-        self._stopping = request, time.time()
+        self._stopping = request, time()
         self._announce(paused=False)
         self._fit.model.stop_training = True
         decision = Decision(
-            callback=_NAME,
+            callback=NAME,
             topic=Topic.STOP,
             verdict=Verdict.STOPPED,
             detail=_asked_by(request),
@@ -500,7 +404,7 @@ class Desk:
         if last is not None and last.wall_time >= asked:
             saved = last.id
         else:
-            own = self._save("last", metrics)
+            own = self._keeper.save("last", metrics)
             if own is None:
                 message = "The training ends, but its last checkpoint could not be saved."
                 self._reply(request, self._answer(request.id, request, Outcome.FAILED, message))
@@ -508,24 +412,6 @@ class Desk:
             saved = own.id
         message = f"The training ends with epoch {self._fit.session.epoch + 1}, saved as {saved}."
         self._reply(request, self._done(request, message, checkpoint=saved))
-
-    def _save(self, stem: str, metrics: Mapping[str, float]) -> CheckpointSaved | None:
-        """Saves a checkpoint, and returns what was recorded once it is safe."""
-        fit, saved = self._fit, list[CheckpointSaved | None]()
-        folder = CheckpointStore(fit.run_dir / CHECKPOINTS_DIR)
-        name = f"{stem}-epoch-{fit.session.epoch + 1:04d}-step-{fit.session.step}"
-        fit.saver.save(
-            fit.model,
-            folder.free_name(name, ".weights.h5"),
-            metrics,
-            overwrite=False,
-            then=saved.append,
-            reason=SaveReason.MANUAL,
-            weights_kind=fit.weights_to_save(_NAME),
-            callback=_NAME,
-        )
-        fit.saver.finish()
-        return saved[0] if saved else None
 
 
 def _asked_by(request: Request) -> str:
