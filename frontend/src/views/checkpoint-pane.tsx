@@ -16,6 +16,7 @@ import { GlyphIcon } from './glyph';
 import { NoteEditor } from './note-editor';
 import { Snippets } from './snippets';
 import { type Answer, useRequest } from './use-request';
+import { Weights } from './weights';
 
 export function CheckpointPane({ checkpoint }: { checkpoint: Checkpoint }) {
   const { api } = usePanel();
@@ -130,6 +131,12 @@ function Loaded({ detail, checkpoint }: { detail: CheckpointDetail; checkpoint: 
             <dd>{formatDuration(saveSeconds)}</dd>
           </div>
         )}
+        {detail.optimizer !== '' && (
+          <div>
+            <dt>Optimizer in it</dt>
+            <dd>{detail.optimizer}</dd>
+          </div>
+        )}
         {detail.weights_kind === 'ema' && (
           <div>
             <dt>Weights</dt>
@@ -150,6 +157,7 @@ function Loaded({ detail, checkpoint }: { detail: CheckpointDetail; checkpoint: 
         </section>
       )}
       {restorable && <Snippets snippets={detail.snippets} />}
+      {detail.measured && <Weights run={detail.run} id={detail.id} />}
     </>
   );
 }
