@@ -7,6 +7,7 @@ import { batch, computed, type ReadonlySignal, type Signal, signal } from '@prea
 import type { ApiError } from '../api/client';
 import type { Actions, Permission, Runs } from '../api/types';
 import { formatLink, type LinkState } from '../model/deep-link';
+import { type Lineage, lineageOf } from '../model/lineage';
 import type { Theme } from '../model/palette';
 import type { Checkpoint, Decision, RunModel } from '../model/run';
 import { type PointingSignals, pointingSignals } from './pointing';
@@ -31,6 +32,9 @@ export interface Store extends RunSignals, RowSignals, PointingSignals {
 
   readonly link: Signal<LinkState>;
   readonly railSearch: Signal<string>;
+  /** Folders of the list of runs that are folded. */
+  readonly foldedGroups: Signal<ReadonlySet<string>>;
+  readonly lineage: ReadonlySignal<Lineage>;
   /** Said aloud by screen readers. */
   readonly announcement: Signal<string>;
 
@@ -95,6 +99,8 @@ export function createStore(initial: LinkState, framedByStranger = false): Store
     theme,
     link,
     railSearch: signal(''),
+    foldedGroups: signal<ReadonlySet<string>>(new Set()),
+    lineage: computed(() => lineageOf(models.value.values())),
     announcement: signal(''),
     ...ofRuns,
     ...ofRows,
