@@ -20,6 +20,14 @@ export type Connection =
   | { readonly state: 'lost' }
   | { readonly state: 'error'; readonly error: ApiError };
 
+export type RowLetter = 'c' | 'p' | 'r';
+
+export interface Pressed {
+  readonly letter: RowLetter;
+  /** Of the row. */
+  readonly key: string;
+}
+
 export interface Store extends RunSignals, RowSignals, PointingSignals {
   readonly runs: Signal<Runs | null>;
   readonly models: Signal<ReadonlyMap<string, RunModel>>;
@@ -47,6 +55,9 @@ export interface Store extends RunSignals, RowSignals, PointingSignals {
   readonly marked: Signal<ReadonlySet<string>>;
   /** These checkpoints, as far as they are shown, oldest first. */
   readonly markedRows: ReadonlySignal<readonly Checkpoint[]>;
+
+  /** A letter was pressed on a row; the pane of its checkpoint presses the button that has it. */
+  readonly pressed: Signal<Pressed | null>;
 
   change(part: Partial<LinkState>): void;
   /** Takes over a link that was edited or gone back to. */
@@ -87,6 +98,7 @@ export function createStore(initial: LinkState, framedByStranger = false): Store
   const link = signal(initial);
   const ofRuns = runSignals(runs, models, link, theme);
   const ofRows = rowSignals(link, ofRuns);
+  const pressed = signal<Pressed | null>(null);
   const marked = signal<ReadonlySet<string>>(new Set());
   const permission = (name: keyof Actions) =>
     computed(() => (framedByStranger ? FRAMED : (runs.value?.actions[name] ?? NOT_ASKED_YET)));
@@ -109,6 +121,7 @@ export function createStore(initial: LinkState, framedByStranger = false): Store
     restorePermission: permission('restore'),
     changePermission: permission('change'),
     marked,
+    pressed,
     markedRows: computed(() =>
       marked.value.size === 0
         ? []
@@ -117,6 +130,8 @@ export function createStore(initial: LinkState, framedByStranger = false): Store
             .sort((a, b) => a.wallTime - b.wallTime),
     ),
     change(part) {
+      // What was pressed on another row is not done when that row is opened later.
+      if (part.selection !== undefined) pressed.value = null;
       link.value = { ...link.value, ...part };
     },
     follow(next) {

@@ -14,6 +14,7 @@ import { CopyButton } from './copy-button';
 import { FailureText } from './failure-text';
 import { GlyphIcon } from './glyph';
 import { NoteEditor } from './note-editor';
+import { Sentence } from './sentence';
 import { Snippets } from './snippets';
 import { type Answer, useRequest } from './use-request';
 import { Weights } from './weights';
@@ -29,7 +30,9 @@ export function CheckpointPane({ checkpoint }: { checkpoint: Checkpoint }) {
     <>
       <StatusLine checkpoint={checkpoint} />
       <p class="muted">{momentLabel(checkpoint)}</p>
-      <p class="why">{checkpoint.why}</p>
+      <p class="why" dir="auto">
+        <Sentence text={checkpoint.why} />
+      </p>
       {!isRestorable(status) && <p class="note">{STATUS_MEANING[status]}</p>}
       <Metrics checkpoint={checkpoint} />
       <Rest answer={answer} checkpoint={checkpoint} />
@@ -150,7 +153,7 @@ function Loaded({ detail, checkpoint }: { detail: CheckpointDetail; checkpoint: 
           <ul class="decisions">
             {detail.decisions.map(({ callback, sentence }) => (
               <li key={callback + sentence}>
-                {sentence} <span class="muted">{callback}</span>
+                <Sentence text={sentence} /> <span class="muted">{callback}</span>
               </li>
             ))}
           </ul>
