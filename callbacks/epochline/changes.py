@@ -94,8 +94,14 @@ class VariableChange(_Change):
         of_optimizer: Whether it belongs to the state of an optimizer.
         basis: What the comparison rests on.
         equal: Whether the bytes are equal; None when that is not known.
-        mean_a: Mean of a; None when it was not recorded.
-        mean_b: Mean of b.
+        mean_a: Mean of the finite values of a; None when it was not recorded.
+        mean_b: That of b.
+        std_a: Their standard deviation; None when it was not recorded.
+        std_b: That of b.
+        min_a: The smallest of them; None when it was not recorded.
+        min_b: That of b.
+        max_a: The largest of them; None when it was not recorded.
+        max_b: That of b.
         not_finite: In how many places a or b is NaN or infinite; those are left out above.
         note: What else there is to say, in one sentence; or empty.
     """
@@ -110,6 +116,12 @@ class VariableChange(_Change):
     equal: bool | None
     mean_a: float | None = None
     mean_b: float | None = None
+    std_a: float | None = None
+    std_b: float | None = None
+    min_a: float | None = None
+    min_b: float | None = None
+    max_a: float | None = None
+    max_b: float | None = None
     not_finite: int = 0
     note: str = ""
 

@@ -377,12 +377,20 @@ def _told(  # noqa: PLR0913 – all but two are keywords
         max_abs=max_abs,
         mean_a=_number(a, "mean"),
         mean_b=_number(b, "mean"),
+        std_a=_number(a, "std"),
+        std_b=_number(b, "std"),
+        min_a=_number(a, "minimum"),
+        min_b=_number(b, "minimum"),
+        max_a=_number(a, "maximum"),
+        max_b=_number(b, "maximum"),
         not_finite=not_finite,
         note=note,
     )
 
 
-def _number(row: VariableStatistics | None, name: Literal["l2", "mean"]) -> float | None:
+def _number(
+    row: VariableStatistics | None, name: Literal["l2", "mean", "std", "minimum", "maximum"]
+) -> float | None:
     value: float = math.nan if row is None else getattr(row, name)
     return None if math.isnan(value) else value
 

@@ -23,6 +23,7 @@ const DECODERS: Record<string, Decoder<unknown>> = {
   'timeline.json': decode.timeline,
   'timelines.json': decode.timelines,
   'undo.json': decode.undo,
+  'weights.json': decode.weights,
   'why.json': decode.why,
 };
 

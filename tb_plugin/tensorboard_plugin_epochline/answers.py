@@ -36,6 +36,7 @@ __all__ = [
     "num",
     "parameter",
     "parameters",
+    "rounded",
     "text_answer",
 ]
 
@@ -147,6 +148,18 @@ def num(value: float | None) -> Num:
     if math.isnan(value):
         return "NaN"
     return "Infinity" if value > 0 else "-Infinity"
+
+
+def rounded(value: float | None) -> Num:
+    """Returns a number to six significant digits, what float32 holds.
+
+    Further digits differ from one machine to the next.
+
+    Example:
+        >>> rounded(0.1 + 0.2), rounded(None)
+        (0.3, None)
+    """
+    return num(None if value is None else float(f"{value:.6g}"))
 
 
 def json_text(value: object) -> str:

@@ -20,11 +20,12 @@ from epochline.errors import CheckpointCorruptError, CheckpointMissingError, Eve
 from epochline.layout import Layout
 from epochline.statistics import Measurements
 from epochline.timeline import CheckpointEntry
-from tensorboard_plugin_epochline.answers import ApiError, ErrorCode, Num, num
+from tensorboard_plugin_epochline.answers import ApiError, ErrorCode, rounded
 from tensorboard_plugin_epochline.directories import RunDirectory
 
 __all__ = ["diff_view"]
 
+_RECORDED = ("mean_a", "mean_b", "std_a", "std_b", "min_a", "min_b", "max_a", "max_b")
 _BY_HAND = "Compare them in a terminal: epochline diff A B. It reads the files themselves."
 
 
@@ -119,8 +120,7 @@ def _variables(found: Diff) -> dict[str, list[object]]:
         "basis": [row.basis for row in rows],
         "equal": [row.equal for row in rows],
         **_numbers(rows),
-        "mean_a": [_rounded(row.mean_a) for row in rows],
-        "mean_b": [_rounded(row.mean_b) for row in rows],
+        **{name: [rounded(getattr(row, name)) for row in rows] for name in _RECORDED},
         "not_finite": [row.not_finite for row in rows],
         "note": [row.note for row in rows],
     }
@@ -128,15 +128,10 @@ def _variables(found: Diff) -> dict[str, list[object]]:
 
 def _numbers(rows: Sequence[LayerChange | VariableChange]) -> dict[str, list[object]]:
     return {
-        "relative_change": [_rounded(row.relative_change) for row in rows],
-        "relative_at_least": [_rounded(row.relative_at_least) for row in rows],
-        "cosine": [_rounded(row.cosine) for row in rows],
-        "max_abs": [_rounded(row.max_abs) for row in rows],
-        "norm_a": [_rounded(row.norm_a) for row in rows],
-        "norm_b": [_rounded(row.norm_b) for row in rows],
+        "relative_change": [rounded(row.relative_change) for row in rows],
+        "relative_at_least": [rounded(row.relative_at_least) for row in rows],
+        "cosine": [rounded(row.cosine) for row in rows],
+        "max_abs": [rounded(row.max_abs) for row in rows],
+        "norm_a": [rounded(row.norm_a) for row in rows],
+        "norm_b": [rounded(row.norm_b) for row in rows],
     }
-
-
-def _rounded(value: float | None) -> Num:
-    # What float32 holds: further digits differ from one machine to the next.
-    return num(None if value is None else float(f"{value:.6g}"))

@@ -214,6 +214,7 @@ def checkpoint_view(  # noqa: PLR0913 -- all but two are keywords
         "size_bytes": _bytes(entry),
         "digest": entry.digest,
         "weights_kind": entry.weights_kind,
+        "optimizer": entry.optimizer,
         "save_seconds": num(entry.save_seconds),
         "metrics": {name: num(value) for name, value in entry.metrics.items()},
         "decisions": [
@@ -229,6 +230,7 @@ def checkpoint_view(  # noqa: PLR0913 -- all but two are keywords
         "note": entry.note,
         "tags": list(entry.tags),
         "recoverable": entry.recoverable,
+        "measured": entry.measured is not None and entry.described is not None,
         "snippets": snippets(entry, directory=directory, path=path),
         "commands": commands(entry, directory=directory),
         "verify": verify,
@@ -273,6 +275,12 @@ def _session(entry: SessionEntry, *, running: bool) -> View:
         "last_epoch": entry.last_epoch,
         "backend": entry.start.backend,
         "callbacks": list(entry.start.callbacks),
+        "keras_version": entry.start.keras_version,
+        "model_name": entry.start.model_name,
+        "host": entry.start.host,
+        "steps_per_epoch": entry.start.steps_per_epoch,
+        "save": entry.start.save,
+        "keep": entry.start.keep,
     }
 
 

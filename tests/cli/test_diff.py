@@ -108,7 +108,8 @@ def test_json_has_the_documented_keys(command: Command, trained: Path) -> None:
     assert set(first) == {
         *numbers,
         *("name", "dataset", "layer", "shape", "dtype", "of_optimizer"),
-        *("basis", "equal", "mean_a", "mean_b", "not_finite", "note"),
+        *("basis", "equal", "mean_a", "mean_b", "std_a", "std_b"),
+        *("min_a", "min_b", "max_a", "max_b", "not_finite", "note"),
     }
     assert (first["shape"], first["basis"]) == ([3, 4], "bytes")
     assert first["relative_change"] == pytest.approx(1)

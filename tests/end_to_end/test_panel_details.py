@@ -69,6 +69,21 @@ def test_row_opens_all_there_is_to_know(tensorboard: TensorBoard, panel: Panel) 
         assert code.inner_text().strip() == detail["snippets"][kind]
 
 
+def test_layers_are_told_of_with_their_spread(tensorboard: TensorBoard, panel: Panel) -> None:
+    """Smallest and largest value and mean, as the server tells them; variables on a click."""
+    told = tensorboard.get("weights", run="pima", id=BEST_ID).json["variables"]
+    ends = [told[name][told["name"].index("scale/gamma")] for name in ("min", "max", "mean")]
+    panel.row(9).click()
+
+    layers = panel.details.get_by_role("region", name="Weights")
+    scale = layers.get_by_role("listitem").filter(has_text="scale")
+    spread = "from {:g} to {:g}, mean {:g} ±".format(*ends)
+    expect(scale.get_by_role("img")).to_have_accessible_name(re.compile(re.escape(spread)))
+    expect(layers.get_by_text("kernel", exact=True)).to_be_hidden()
+    layers.get_by_text("dense", exact=True).click()
+    expect(layers.get_by_text("kernel", exact=True)).to_be_visible()
+
+
 def test_copy_buttons_fill_the_clipboard(tensorboard: TensorBoard, panel: Panel) -> None:
     """Path, digest and snippets are copied to the letter."""
     detail = _detail(tensorboard)

@@ -29,8 +29,9 @@ recorded statistics tell what they can: equal or not, and what the change is at 
 With --json: {a, b, sentence, weights: CHANGE, layers: [CHANGE], variables: [VARIABLE], only_in_a,
 only_in_b, notes}. CHANGE is {norm_a, norm_b, difference, at_least, max_abs, relative_change,
 relative_at_least, cosine, layer, variables, unchanged, of_optimizer}; VARIABLE has the first eight
-and {name, dataset, layer, shape, dtype, of_optimizer, basis, equal, mean_a, mean_b, not_finite,
-note}. `basis` is digests, bytes, statistics or nothing; what is not known is null."""
+and {name, dataset, layer, shape, dtype, of_optimizer, basis, equal, mean_a, mean_b, std_a, std_b,
+min_a, min_b, max_a, max_b, not_finite, note}. `basis` is digests, bytes, statistics or nothing;
+what is not known is null."""
 
 _COLUMNS: Final = (("change", True), ("cosine", True), ("largest |B - A|", True))
 

@@ -20,6 +20,7 @@ import type {
   Timeline,
   Timelines,
   UndoAnswer,
+  Weights,
 } from './types';
 
 const TIMEOUT_MS = 30_000;
@@ -57,6 +58,8 @@ export interface Api {
   /** All of one run, with the decisions that left things as they were. */
   timeline(run: string): Promise<Timeline>;
   checkpoint(run: string, id: string, verify: boolean): Promise<CheckpointDetail>;
+  /** What was recorded of the variables of a checkpoint. */
+  weights(run: string, id: string): Promise<Weights>;
   /** Reads both files where their digests differ; stops when the signal says so. */
   diff(a: Named, b: Named, signal: AbortSignal): Promise<Diff>;
   /** The story of a run, as `epochline why` tells it. */
@@ -198,6 +201,9 @@ export function httpApi(): Api {
       const { run } = a;
       const url = query('diff', { run, a: a.id, b: b.id, run_b: b.run });
       return read(await send(url, { signal }), decode.diff);
+    },
+    async weights(run, id) {
+      return read(await send(query('weights', { run, id }), {}), decode.weights);
     },
     async why(run) {
       return read(await send(query('why', { run }), {}), decode.why);

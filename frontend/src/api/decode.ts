@@ -29,6 +29,7 @@ import {
   TOPICS,
   type UndoAnswer,
   WEIGHTS_KINDS,
+  type Weights,
 } from './types';
 
 export class ShapeError extends Error {
@@ -156,6 +157,12 @@ const session = object<Timeline['sessions'][number]>({
   last_epoch: nullable(integer),
   backend: text,
   callbacks: list(text),
+  keras_version: text,
+  model_name: text,
+  host: text,
+  steps_per_epoch: nullable(count),
+  save: text,
+  keep: text,
 });
 
 const position = {
@@ -246,15 +253,39 @@ const checkpoint: Decoder<CheckpointDetail> = object({
   size_bytes: num,
   digest: nullable(text),
   weights_kind: oneOf(WEIGHTS_KINDS),
+  optimizer: text,
   save_seconds: num,
   metrics: record(num),
   decisions: list(object({ topic: text, verdict: text, callback: text, sentence: text })),
   ...noted,
   pinned: flag,
   recoverable: flag,
+  measured: flag,
   snippets: object({ python: text, keras: text, cli: text }),
   commands: object({ pin: commands, unpin: commands, annotate: commands, recover: commands }),
   verify: nullable(object({ ok: flag, message: text })),
+});
+
+const weights: Decoder<Weights> = object({
+  run: text,
+  id: text,
+  variables: columns<Weights['variables']>(
+    object({
+      name: list(text),
+      layer: list(text),
+      dtype: list(text),
+      shape: list(list(count)),
+      of_optimizer: list(flag),
+      l2: list(num),
+      mean: list(num),
+      std: list(num),
+      min: list(num),
+      max: list(num),
+      nan: list(count),
+      inf: list(count),
+      zeros: list(count),
+    }),
+  ),
 });
 
 const change = {
@@ -303,6 +334,12 @@ const diff: Decoder<Diff> = object({
       equal: list(nullable(flag)),
       mean_a: list(num),
       mean_b: list(num),
+      std_a: list(num),
+      std_b: list(num),
+      min_a: list(num),
+      min_b: list(num),
+      max_a: list(num),
+      max_b: list(num),
       not_finite: list(count),
       note: list(text),
     }),
@@ -406,6 +443,7 @@ export const decode = {
   timelines,
   checkpoint,
   diff,
+  weights,
   scalarTags,
   scalars,
   restore,

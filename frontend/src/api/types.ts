@@ -93,6 +93,13 @@ export interface Session {
   last_epoch: number | null;
   backend: string;
   callbacks: string[];
+  keras_version: string;
+  model_name: string;
+  host: string;
+  steps_per_epoch: number | null;
+  /** The rules by which checkpoints are saved and kept, in words. */
+  save: string;
+  keep: string;
 }
 
 /** One row per finished epoch, in the order trained. */
@@ -208,14 +215,39 @@ export interface CheckpointDetail extends Note {
   size_bytes: Num;
   digest: string | null;
   weights_kind: WeightsKind;
+  /** Class of the optimizer whose state the file holds. */
+  optimizer: string;
   save_seconds: Num;
   metrics: Record<string, Num>;
   decisions: { topic: string; verdict: string; callback: string; sentence: string }[];
   pinned: boolean;
   recoverable: boolean;
+  /** Whether `weights` can tell of it. */
+  measured: boolean;
   snippets: { python: string; keras: string; cli: string };
   commands: { pin: Commands; unpin: Commands; annotate: Commands; recover: Commands };
   verify: { ok: boolean; message: string } | null;
+}
+
+/** What was recorded of the variables of a checkpoint; of their finite values where it is a number. */
+export interface Weights {
+  run: string;
+  id: string;
+  variables: {
+    name: string[];
+    layer: string[];
+    dtype: string[];
+    shape: number[][];
+    of_optimizer: boolean[];
+    l2: Num[];
+    mean: Num[];
+    std: Num[];
+    min: Num[];
+    max: Num[];
+    nan: number[];
+    inf: number[];
+    zeros: number[];
+  };
 }
 
 /** How far two sets of weights are apart. */
@@ -248,6 +280,12 @@ export interface VariableChanges extends ChangeColumns {
   equal: (boolean | null)[];
   mean_a: Num[];
   mean_b: Num[];
+  std_a: Num[];
+  std_b: Num[];
+  min_a: Num[];
+  min_b: Num[];
+  max_a: Num[];
+  max_b: Num[];
   not_finite: number[];
   note: string[];
 }

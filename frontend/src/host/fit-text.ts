@@ -56,3 +56,11 @@ export function fitText(text: string, width: number, fontPx = 13): string {
   }
   return found;
 }
+
+/** The name of a run; where it does not fit, its end tells it from those in the same folder. */
+export function fitRun(name: string, width: number, fontPx = 13): string {
+  const fitting = fitText(name, width, fontPx);
+  const folder = name.lastIndexOf('/');
+  if (fitting === name || folder < 0) return fitting;
+  return fitText(`…${name.slice(folder)}`, width, fontPx);
+}

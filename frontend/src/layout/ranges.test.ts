@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { extentOf, type Range, xRange, yRange } from './ranges';
+import { yTicks } from './ticks';
 
 const ALL: Range = [0, 1e6];
 
@@ -33,6 +34,19 @@ describe('limits of y', () => {
     const [min, max] = yRange(extentOf([curve(ys)], ALL, false, true), [], false);
     expect(max - min).toBeGreaterThan(0);
     expect(Number.isFinite(max - min)).toBe(true);
+  });
+
+  test.each([
+    ['from the smallest number to a huge one', [5e-324, 1e300]],
+    ['from end to end of all numbers', [-1.7e308, 1.7e308]],
+    ['one smallest number', [5e-324]],
+  ])('have ticks to read in both scales, %s', (_, ys) => {
+    for (const log of [false, true]) {
+      const range = yRange(extentOf([curve(ys)], ALL, log, false), [], log);
+      expect(range[1] - range[0]).toBeGreaterThan(0);
+      expect(range.every(Number.isFinite)).toBe(true);
+      expect(yTicks(log, range, 200).length).toBeLessThan(30);
+    }
   });
 
   test('of a log scale leave out what it cannot show', () => {

@@ -111,14 +111,23 @@ export function yRange(extent: Range | null, more: readonly number[], log: boole
   return log ? padLog(min, max) : padLinear(min, max);
 }
 
+/** Beyond these the difference of two limits, or a limit with its margin, would be no number. */
+const LARGEST = Number.MAX_VALUE / 4;
+const SMALLEST = 1e-300;
+const LARGEST_LOG = 600;
+
+const within = (value: number, limit: number) => Math.max(-limit, Math.min(limit, value));
+
 function padLinear(min: number, max: number): Range {
-  const size = max - min || Math.abs(max) || 1;
-  return [min - size * 0.1, max + size * 0.1];
+  const [low, high] = [within(min, LARGEST), within(max, LARGEST)];
+  const size = Math.max(high - low || Math.abs(high) || 1, SMALLEST);
+  return [low - size * 0.1, high + size * 0.1];
 }
 
 function padLog(min: number, max: number): Range {
-  const factor = Math.max(1.15, (max / min) ** 0.08);
-  return [min / factor, max * factor];
+  const [low, high] = [within(Math.log(min), LARGEST_LOG), within(Math.log(max), LARGEST_LOG)];
+  const air = Math.max(Math.log(1.15), 0.08 * (high - low));
+  return [Math.exp(low - air), Math.exp(high + air)];
 }
 
 /** Limits of x that hold all extents, with a little air so that the outermost mark is whole. */

@@ -35,6 +35,7 @@ test('rows without a value come last in either direction', () => {
     cosine: null,
     maxAbs: null,
     note: '',
+    spreads: [null, null] as const,
   }));
   const order = (descending: boolean) =>
     sortChanges(rows, { column: 'relative', descending }).map(({ name }) => name);

@@ -2,6 +2,7 @@
 import type { Diff, Direction, LayerChanges, Num, VariableChanges } from '../api/types';
 import { toNumber } from './num';
 import { type Checkpoint, metricOf, type RunModel } from './run';
+import { layerSpreads, type SpreadPair, shapeText, variableSpreads } from './spread';
 
 export interface MetricRow {
   readonly name: string;
@@ -43,6 +44,7 @@ export interface ChangeRow {
   readonly cosine: Num;
   readonly maxAbs: Num;
   readonly note: string;
+  readonly spreads: SpreadPair;
 }
 
 export type ChangeColumn = 'name' | 'relative' | 'cosine' | 'maxAbs';
@@ -63,20 +65,27 @@ function numbersAt(columns: LayerChanges | VariableChanges, i: number) {
   };
 }
 
-export function layerRows({ layers }: Diff): ChangeRow[] {
+const UNKNOWN: SpreadPair = [null, null];
+
+export function layerRows(diff: Diff): ChangeRow[] {
+  const { layers } = diff;
+  const spreads = layerSpreads(diff);
   return layers.layer.map((name, i) => ({
     name,
+    spreads: spreads[i] ?? UNKNOWN,
     size: `${layers.unchanged[i]} of ${layers.variables[i]} equal`,
     note: '',
     ...numbersAt(layers, i),
   }));
 }
 
-export function variableRows({ variables }: Diff): ChangeRow[] {
-  const shapeOf = (i: number) => (variables.shape[i] ?? []).join('×') || 'scalar';
+export function variableRows(diff: Diff): ChangeRow[] {
+  const { variables } = diff;
+  const spreads = variableSpreads(diff);
   return variables.name.map((name, i) => ({
     name,
-    size: `${shapeOf(i)} ${variables.dtype[i]}`,
+    spreads: spreads[i] ?? UNKNOWN,
+    size: `${shapeText(variables.shape[i] ?? [])} ${variables.dtype[i]}`,
     note: variables.note[i] ?? '',
     ...numbersAt(variables, i),
   }));

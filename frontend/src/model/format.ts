@@ -49,13 +49,18 @@ export function formatPercent(value: Num | undefined): string {
 
 /** A learning rate in the short form people type: 0.001, 3e-5. */
 export function formatLearningRate(value: Num | undefined): string {
+  return formatShort(value, 4);
+}
+
+/** As few characters as `digits` significant digits need: 0.0213, −1.5, 2.92e4. */
+export function formatShort(value: Num | undefined, digits = 3): string {
   const other = special(value);
   if (other !== null) return other;
   const number = Number(value);
   if (number === 0) return '0';
   const size = Math.abs(number);
-  if (size >= 1e-3 && size < 1e4) return minus(String(Number(number.toPrecision(4))));
-  const [mantissa, exponent] = number.toExponential(3).split('e');
+  if (size >= 1e-3 && size < 1e4) return minus(String(Number(number.toPrecision(digits))));
+  const [mantissa, exponent] = number.toExponential(digits - 1).split('e');
   return minus(`${Number(mantissa)}e${Number(exponent)}`);
 }
 

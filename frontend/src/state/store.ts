@@ -7,6 +7,7 @@ import { batch, computed, type ReadonlySignal, type Signal, signal } from '@prea
 import type { ApiError } from '../api/client';
 import type { Actions, Permission, Runs } from '../api/types';
 import { formatLink, type LinkState } from '../model/deep-link';
+import { type Lineage, lineageOf } from '../model/lineage';
 import type { Theme } from '../model/palette';
 import type { Checkpoint, Decision, RunModel } from '../model/run';
 import { type PointingSignals, pointingSignals } from './pointing';
@@ -18,6 +19,14 @@ export type Connection =
   | { readonly state: 'ok' }
   | { readonly state: 'lost' }
   | { readonly state: 'error'; readonly error: ApiError };
+
+export type RowLetter = 'c' | 'p' | 'r';
+
+export interface Pressed {
+  readonly letter: RowLetter;
+  /** Of the row. */
+  readonly key: string;
+}
 
 export interface Store extends RunSignals, RowSignals, PointingSignals {
   readonly runs: Signal<Runs | null>;
@@ -31,6 +40,9 @@ export interface Store extends RunSignals, RowSignals, PointingSignals {
 
   readonly link: Signal<LinkState>;
   readonly railSearch: Signal<string>;
+  /** Folders of the list of runs that are folded. */
+  readonly foldedGroups: Signal<ReadonlySet<string>>;
+  readonly lineage: ReadonlySignal<Lineage>;
   /** Said aloud by screen readers. */
   readonly announcement: Signal<string>;
 
@@ -43,6 +55,9 @@ export interface Store extends RunSignals, RowSignals, PointingSignals {
   readonly marked: Signal<ReadonlySet<string>>;
   /** These checkpoints, as far as they are shown, oldest first. */
   readonly markedRows: ReadonlySignal<readonly Checkpoint[]>;
+
+  /** A letter was pressed on a row; the pane of its checkpoint presses the button that has it. */
+  readonly pressed: Signal<Pressed | null>;
 
   change(part: Partial<LinkState>): void;
   /** Takes over a link that was edited or gone back to. */
@@ -83,6 +98,7 @@ export function createStore(initial: LinkState, framedByStranger = false): Store
   const link = signal(initial);
   const ofRuns = runSignals(runs, models, link, theme);
   const ofRows = rowSignals(link, ofRuns);
+  const pressed = signal<Pressed | null>(null);
   const marked = signal<ReadonlySet<string>>(new Set());
   const permission = (name: keyof Actions) =>
     computed(() => (framedByStranger ? FRAMED : (runs.value?.actions[name] ?? NOT_ASKED_YET)));
@@ -95,6 +111,8 @@ export function createStore(initial: LinkState, framedByStranger = false): Store
     theme,
     link,
     railSearch: signal(''),
+    foldedGroups: signal<ReadonlySet<string>>(new Set()),
+    lineage: computed(() => lineageOf(models.value.values())),
     announcement: signal(''),
     ...ofRuns,
     ...ofRows,
@@ -103,6 +121,7 @@ export function createStore(initial: LinkState, framedByStranger = false): Store
     restorePermission: permission('restore'),
     changePermission: permission('change'),
     marked,
+    pressed,
     markedRows: computed(() =>
       marked.value.size === 0
         ? []
@@ -111,6 +130,8 @@ export function createStore(initial: LinkState, framedByStranger = false): Store
             .sort((a, b) => a.wallTime - b.wallTime),
     ),
     change(part) {
+      // What was pressed on another row is not done when that row is opened later.
+      if (part.selection !== undefined) pressed.value = null;
       link.value = { ...link.value, ...part };
     },
     follow(next) {

@@ -14,6 +14,7 @@ import type {
   Status,
   Story,
   Timeline,
+  Weights,
 } from '../api/types';
 
 const START = 1_700_000_000;
@@ -32,6 +33,12 @@ export function session(part: Partial<Session> = {}): Session {
     last_epoch: 9,
     backend: 'tensorflow',
     callbacks: ['Timeline'],
+    keras_version: '3.15.1',
+    model_name: 'sequential',
+    host: 'ada',
+    steps_per_epoch: STEPS,
+    save: 'every epoch',
+    keep: '',
     ...part,
   };
 }
@@ -167,6 +174,7 @@ export function checkpointDetail(part: Partial<CheckpointDetail> = {}): Checkpoi
     size_bytes: 39_200,
     digest: 'xxh3-128:b',
     weights_kind: 'raw',
+    optimizer: 'Adam',
     save_seconds: 0.01,
     metrics: { loss: 0.7, val_loss: 0.5 },
     decisions: [],
@@ -174,6 +182,7 @@ export function checkpointDetail(part: Partial<CheckpointDetail> = {}): Checkpoi
     note: '',
     tags: [],
     recoverable: false,
+    measured: true,
     commands: {
       pin: commands('pin'),
       unpin: commands('unpin'),
@@ -224,12 +233,41 @@ export function diffAnswer(part: Partial<Diff> = {}): Diff {
       equal: [true],
       mean_a: [0.1],
       mean_b: [0.1],
+      std_a: [0.2],
+      std_b: [0.2],
+      min_a: [-0.5],
+      min_b: [-0.5],
+      max_a: [0.5],
+      max_b: [0.5],
       not_finite: [0],
       note: [''],
     },
     only_in_a: [],
     only_in_b: [],
     ...part,
+  };
+}
+
+export function weightsAnswer(part: Partial<Weights['variables']> = {}): Weights {
+  return {
+    run: 'pima',
+    id: 'b',
+    variables: {
+      name: ['dense/kernel', 'dense/bias', 'optimizer/momentum'],
+      layer: ['dense', 'dense', 'optimizer'],
+      dtype: ['float32', 'float32', 'float32'],
+      shape: [[8, 12], [12], [8, 12]],
+      of_optimizer: [false, false, true],
+      l2: [2, 0, 1],
+      mean: [0.1, 0, 0],
+      std: [0.2, 0, 0.1],
+      min: [-0.5, 0, -0.2],
+      max: [0.5, 0, 0.2],
+      nan: [0, 0, 0],
+      inf: [0, 0, 0],
+      zeros: [0, 12, 0],
+      ...part,
+    },
   };
 }
 
@@ -290,6 +328,7 @@ export function fakeApi(timelines: readonly Timeline[], part: Partial<Api> = {})
         verify: verify ? { ok: true, message: 'The file matches its digest.' } : null,
       }),
     diff: async (a, b) => diffAnswer({ run: a.run, run_b: b.run, a: a.id, b: b.id }),
+    weights: async (run, id) => ({ ...weightsAnswer(), run, id }),
     why: async (run) => storyAnswer({ run }),
     plan: async (run) => prunePlan({ run }),
     pin: async (run, id, pinned) => ({

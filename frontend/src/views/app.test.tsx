@@ -1,10 +1,10 @@
 // @vitest-environment happy-dom
-import { act, fireEvent, render, screen, waitFor } from '@testing-library/preact';
+import { act, fireEvent, render, screen, waitFor, within } from '@testing-library/preact';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { ApiError } from '../api/client';
 import { DEFAULT_LINK } from '../model/deep-link';
 import { createStore } from '../state/store';
-import { decisions, runsAnswer, timeline } from '../testing/builders';
+import { decisions, runsAnswer, session, timeline } from '../testing/builders';
 import { testPanel } from '../testing/panel';
 import { filledStore } from '../testing/store';
 import { App } from './app';
@@ -103,6 +103,53 @@ describe('the panel', () => {
     expect(store.shownModels.value.map(({ name }) => name)).toEqual(['b']);
     fireEvent.input(screen.getByLabelText(/Filter runs/), { target: { value: 'x' } });
     expect(screen.getByText('No run matches.')).toBeInTheDocument();
+  });
+
+  test('lists runs by folder, which can be folded and switched together', () => {
+    const runs = ['lr/a', 'alone', 'lr/b', 'wd/a', 'wd/b'].map((run) => timeline({ run }));
+    const store = filledStore(runs);
+    render(<App panel={testPanel(store)} />);
+    const rail = within(screen.getByRole('navigation', { name: 'Runs' }));
+    const folder = rail.getByRole('button', { name: 'Runs in lr' });
+    const head = rail.getByRole('checkbox', { name: 'Show all runs in lr' });
+    fireEvent.click(rail.getByRole('checkbox', { name: 'lr/b' }));
+    expect(head).toBePartiallyChecked();
+    fireEvent.click(head);
+    expect(store.shownModels.value).toHaveLength(5);
+    fireEvent.click(head);
+    expect(store.shownModels.value.map(({ name }) => name)).toEqual(['alone', 'wd/a', 'wd/b']);
+    fireEvent.click(folder);
+    expect(folder).toHaveAttribute('aria-expanded', 'false');
+    expect(rail.queryByRole('checkbox', { name: 'lr/a' })).toBeNull();
+    fireEvent.input(screen.getByLabelText(/Filter runs/), { target: { value: 'lr' } });
+    expect(rail.getByRole('checkbox', { name: 'lr/a' })).toBeInTheDocument();
+  });
+
+  test('tells when a live run last wrote, and goes on telling', () => {
+    const live = timeline({ state: 'running', last_wall_time: 1_700_000_100 });
+    const store = filledStore([live]);
+    store.answeredAt.value = 1_700_000_112;
+    render(<App panel={testPanel(store)} />);
+    const rail = screen.getByRole('navigation', { name: 'Runs' });
+    expect(rail).toHaveTextContent('live epoch 3 · 12 s ago');
+    act(() => {
+      store.answeredAt.value = 1_700_000_140;
+    });
+    expect(rail).toHaveTextContent('40 s ago');
+  });
+
+  test('tells which session and which run a session continues', () => {
+    const base = timeline({
+      run: 'base',
+      sessions: [session({ id: 'b1' }), session({ id: 'b2', parent: 'b1' })],
+    });
+    const tuned = timeline({ run: 'tuned', sessions: [session({ id: 't', parent: 'b2' })] });
+    const store = filledStore([base, tuned]);
+    render(<App panel={testPanel(store)} />);
+    expect(screen.getByText(/Session 2:/).parentElement).toHaveTextContent('Continues session 1.');
+    expect(screen.getByTitle('Continues a training of base')).toHaveTextContent('base');
+    fireEvent.click(screen.getByRole('button', { name: 'base' }));
+    expect(store.link.value.why).toBe('base');
   });
 
   test('explains only the shapes that are there', () => {

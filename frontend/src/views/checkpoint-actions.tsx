@@ -7,6 +7,7 @@ import { usePanel } from '../state/context';
 import { ByHand, FoldedByHand } from './by-hand';
 import { FailureText } from './failure-text';
 import { RestoreDialog } from './restore-dialog';
+import { usePressed } from './row-keys';
 import { useDeed } from './use-deed';
 import { Verify } from './verify';
 
@@ -17,8 +18,9 @@ interface Props {
 
 export function CheckpointActions({ detail, checkpoint }: Props) {
   const restorable = isRestorable(checkpoint.status);
+  const place = usePressed(checkpoint.key);
   return (
-    <section aria-label="Actions" class="checkpoint-actions">
+    <section ref={place} aria-label="Actions" class="checkpoint-actions">
       <div class="actions">
         {restorable && <Restore detail={detail} />}
         <CompareButton checkpoint={checkpoint} />
@@ -41,6 +43,7 @@ function Restore({ detail }: { detail: CheckpointDetail }) {
         ref={opener}
         type="button"
         class="button primary"
+        aria-keyshortcuts="r"
         aria-disabled={!allowed}
         aria-describedby={allowed ? undefined : 'restore-reason'}
         onClick={() => allowed && setOpen(true)}
@@ -80,6 +83,7 @@ function CompareButton({ checkpoint }: { checkpoint: Checkpoint }) {
     <button
       type="button"
       class="button"
+      aria-keyshortcuts="c"
       onClick={() => store.change({ compare: [other.target, checkpoint.target] })}
     >
       Compare
@@ -97,6 +101,7 @@ function Pin({ detail }: { detail: CheckpointDetail }) {
       <button
         type="button"
         class="button"
+        aria-keyshortcuts="p"
         aria-pressed={detail.pinned}
         aria-disabled={busy || !allowed}
         aria-describedby={allowed ? undefined : 'change-reason'}

@@ -1,9 +1,15 @@
 // @vitest-environment happy-dom
-import { fireEvent, screen, waitFor } from '@testing-library/preact';
+import { fireEvent, screen, waitFor, within } from '@testing-library/preact';
 import { describe, expect, test, vi } from 'vitest';
 import { type Api, ApiError, Unreachable } from '../api/client';
 import type { Runs, Status } from '../api/types';
-import { checkpoints, fakeApi, timeline } from '../testing/builders';
+import {
+  checkpointDetail,
+  checkpoints,
+  fakeApi,
+  timeline,
+  weightsAnswer,
+} from '../testing/builders';
 import { renderIn, testPanel } from '../testing/panel';
 import { filledStore } from '../testing/store';
 import { CheckpointPane } from './checkpoint-pane';
@@ -49,6 +55,25 @@ describe('the pane of a checkpoint', () => {
     expect(screen.getByText(words)).toBeInTheDocument();
     await screen.findByText('/logs/pima/checkpoints/b.weights.h5');
     expect(screen.queryByRole('button', { name: 'Restore to file…' })).toBeNull();
+  });
+
+  test.each(['saved', 'pruned'] as Status[])('tells of the layers of a %s one', async (status) => {
+    show(status, { weights: async () => weightsAnswer({ nan: [3, 0, 0] }) });
+    const layers = await screen.findByRole('region', { name: 'Weights' });
+    const [dense] = await within(layers).findAllByRole('group');
+    expect(dense).toHaveTextContent('dense2 variables');
+    expect(within(layers).getAllByRole('img', { name: /from −0.5 to 0.5/ })[0]).toBeInTheDocument();
+    expect(dense).toHaveTextContent('3 NaN');
+    expect(dense).toHaveTextContent('bias12');
+    expect(dense).toHaveTextContent('all zero');
+  });
+
+  test('asks for no statistics where none were recorded', async () => {
+    const weights = vi.fn();
+    show('saved', { weights, checkpoint: async () => checkpointDetail({ measured: false }) });
+    await screen.findByText('/logs/pima/checkpoints/b.weights.h5');
+    expect(weights).not.toHaveBeenCalled();
+    expect(screen.queryByRole('region', { name: 'Weights' })).toBeNull();
   });
 
   test('verifies on request and shows the result', async () => {

@@ -14,8 +14,10 @@ import { CopyButton } from './copy-button';
 import { FailureText } from './failure-text';
 import { GlyphIcon } from './glyph';
 import { NoteEditor } from './note-editor';
+import { Sentence } from './sentence';
 import { Snippets } from './snippets';
 import { type Answer, useRequest } from './use-request';
+import { Weights } from './weights';
 
 export function CheckpointPane({ checkpoint }: { checkpoint: Checkpoint }) {
   const { api } = usePanel();
@@ -28,7 +30,9 @@ export function CheckpointPane({ checkpoint }: { checkpoint: Checkpoint }) {
     <>
       <StatusLine checkpoint={checkpoint} />
       <p class="muted">{momentLabel(checkpoint)}</p>
-      <p class="why">{checkpoint.why}</p>
+      <p class="why" dir="auto">
+        <Sentence text={checkpoint.why} />
+      </p>
       {!isRestorable(status) && <p class="note">{STATUS_MEANING[status]}</p>}
       <Metrics checkpoint={checkpoint} />
       <Rest answer={answer} checkpoint={checkpoint} />
@@ -130,6 +134,12 @@ function Loaded({ detail, checkpoint }: { detail: CheckpointDetail; checkpoint: 
             <dd>{formatDuration(saveSeconds)}</dd>
           </div>
         )}
+        {detail.optimizer !== '' && (
+          <div>
+            <dt>Optimizer in it</dt>
+            <dd>{detail.optimizer}</dd>
+          </div>
+        )}
         {detail.weights_kind === 'ema' && (
           <div>
             <dt>Weights</dt>
@@ -143,13 +153,14 @@ function Loaded({ detail, checkpoint }: { detail: CheckpointDetail; checkpoint: 
           <ul class="decisions">
             {detail.decisions.map(({ callback, sentence }) => (
               <li key={callback + sentence}>
-                {sentence} <span class="muted">{callback}</span>
+                <Sentence text={sentence} /> <span class="muted">{callback}</span>
               </li>
             ))}
           </ul>
         </section>
       )}
       {restorable && <Snippets snippets={detail.snippets} />}
+      {detail.measured && <Weights run={detail.run} id={detail.id} />}
     </>
   );
 }

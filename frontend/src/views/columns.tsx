@@ -1,6 +1,6 @@
 /** The columns of the table: heading and cells. Which there are is decided in `model/columns.ts`. */
 import type { ComponentChildren } from 'preact';
-import { fitText } from '../host/fit-text';
+import { fitRun, fitText } from '../host/fit-text';
 import { checkpointShape } from '../layout/glyphs';
 import { type ColumnId, columnWidth, metricOfColumn } from '../model/columns';
 import {
@@ -67,7 +67,7 @@ function runKind(store: Store, width: number): Kind {
     cell: (row) => (
       <>
         <span class="swatch" style={{ background: store.color(row.run) }} />
-        <bdi>{fitText(row.run, forText)}</bdi>
+        <bdi>{fitRun(row.run, forText)}</bdi>
       </>
     ),
   };

@@ -3,7 +3,7 @@ import { fireEvent, screen, within } from '@testing-library/preact';
 import { describe, expect, test, vi } from 'vitest';
 import { type Api, ApiError } from '../api/client';
 import type { Pair } from '../model/deep-link';
-import { diffAnswer, fakeApi, timeline } from '../testing/builders';
+import { checkpointDetail, diffAnswer, fakeApi, timeline } from '../testing/builders';
 import { renderIn, testPanel } from '../testing/panel';
 import { filledStore } from '../testing/store';
 import { Compare } from './compare';
@@ -50,6 +50,28 @@ describe('the comparison', () => {
     show({ diff: async () => diff });
     expect(await screen.findByText('Epoch 1 has no file any more.')).toBeInTheDocument();
     expect(screen.getByText('at least 25.0 %')).toBeInTheDocument();
+  });
+
+  test('shows how the values of both are spread, as far as that was recorded', async () => {
+    const diff = diffAnswer();
+    diff.variables.mean_b = [null];
+    show({ diff: async () => diff });
+    const row = await screen.findByRole('row', { name: /dense/ });
+    expect(within(row).getByRole('img')).toHaveAccessibleName('from −0.5 to 0.5, mean 0.1 ± 0.2');
+    expect(within(row).getByText('not recorded')).toBeInTheDocument();
+  });
+
+  test('tells what each was trained with, and leaves out what nobody recorded', async () => {
+    const checkpoint: Api['checkpoint'] = async (run, id) =>
+      checkpointDetail({ run, id, optimizer: id === 'a' ? 'Adam' : 'SGD' });
+    show({ checkpoint });
+    const training = screen.getByRole('table', { name: 'Training' });
+    const row = await within(training).findByRole('row', { name: 'Optimizer Adam SGD' });
+    expect(within(row).getByText('SGD')).toHaveClass('differs');
+    expect(within(training).queryByText('Saved')).toBeNull();
+    const same = screen.getByText(/^The same in both: .*, saved, host/);
+    expect(same).not.toHaveTextContent('kept');
+    expect(same.parentElement).toHaveTextContent('Savedevery epoch');
   });
 
   test('a refusal leaves the metrics', async () => {

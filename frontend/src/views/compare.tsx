@@ -1,21 +1,25 @@
 /** Two checkpoints side by side: metrics, training, and how far their weights are apart. */
 import { useEffect } from 'preact/hooks';
+import type { Session } from '../api/types';
 import { checkpointShape } from '../layout/glyphs';
 import { metricRows, neighbour } from '../model/compare';
 import type { Pair } from '../model/deep-link';
 import {
+  formatBytes,
   formatDelta,
   formatEpoch,
   formatInteger,
   formatLearningRate,
   formatMetric,
+  NONE,
 } from '../model/format';
 import { isLearningRate, knownDirection } from '../model/metrics';
 import type { Checkpoint } from '../model/run';
 import { STATUS_LABEL } from '../model/words';
-import { useStore } from '../state/context';
+import { usePanel, useStore } from '../state/context';
 import { GlyphIcon } from './glyph';
 import { Icon } from './icon';
+import { useRequest } from './use-request';
 import { WeightChanges } from './weight-changes';
 
 export function Compare({ pair }: { pair: Pair }) {
@@ -156,46 +160,84 @@ function Metrics({ a, b }: { a: Checkpoint; b: Checkpoint }) {
   );
 }
 
-function trainingOf(row: Checkpoint, store: ReturnType<typeof useStore>): [string, string][] {
-  const session = store.models.value.get(row.run)?.timeline.sessions[row.session];
+/** What a checkpoint was trained with; the optimizer is known as soon as the server has told it. */
+function trainingOf(
+  row: Checkpoint,
+  session: Session | undefined,
+  optimizer: string,
+): [string, string][] {
   const rate = Object.entries(row.metrics).find(([name]) => isLearningRate(name));
+  const count = (value: number | null | undefined) => (value == null ? '' : formatInteger(value));
   return [
     ['Epoch', formatEpoch(row.epoch)],
     ['Step', formatInteger(row.step)],
     ['Learning rate', formatLearningRate(rate?.[1][row.index] ?? null)],
+    ['Optimizer', optimizer],
     ['Weights', row.weightsKind === 'ema' ? 'moving average (EMA)' : 'as trained'],
-    ['Backend', session?.backend ?? ''],
+    ['Size', formatBytes(row.sizeBytes)],
+    ['Model', session?.model_name ?? ''],
+    ['Epochs planned', count(session?.planned_epochs)],
+    ['Steps per epoch', count(session?.steps_per_epoch)],
+    ['Backend', [session?.backend, session?.keras_version].filter(Boolean).join(', Keras ')],
     ['Callbacks', session?.callbacks.join(', ') ?? ''],
+    ['Saved', session?.save ?? ''],
+    ['Kept', session?.keep ?? ''],
+    ['Host', session?.host ?? ''],
   ];
 }
 
+function useTraining(row: Checkpoint): [string, string][] {
+  const { api, store } = usePanel();
+  const detail = useRequest(() => api.checkpoint(row.run, row.id, false), row.key);
+  const known = detail.state === 'done' && detail.value.id === row.id;
+  const session = store.models.value.get(row.run)?.timeline.sessions[row.session];
+  return trainingOf(row, session, known ? detail.value.optimizer : '');
+}
+
 function Training({ a, b }: { a: Checkpoint; b: Checkpoint }) {
-  const store = useStore();
-  const others = trainingOf(b, store);
+  const [ours, theirs] = [useTraining(a), useTraining(b)];
+  const rows = ours
+    .map(([label, value], i) => [label, value, theirs[i]?.[1] ?? ''] as const)
+    .filter(([, value, other]) => value !== '' || other !== '');
+  const same = rows.filter(([, value, other]) => value === other);
   return (
-    <table class="plain-table texts">
-      <caption>Training</caption>
-      <thead>
-        <tr>
-          <td />
-          <th scope="col">A</th>
-          <th scope="col">B</th>
-        </tr>
-      </thead>
-      <tbody>
-        {trainingOf(a, store).map(([label, value], i) => {
-          const other = others[i]?.[1];
-          return (
-            <tr key={label}>
-              <th scope="row">{label}</th>
-              <td>{value}</td>
-              <td class={other === value ? 'muted' : 'differs'}>
-                {other === value ? 'the same' : other}
-              </td>
-            </tr>
-          );
-        })}
-      </tbody>
-    </table>
+    <div>
+      <table class="plain-table texts">
+        <caption>Training</caption>
+        <thead>
+          <tr>
+            <td />
+            <th scope="col">A</th>
+            <th scope="col">B</th>
+          </tr>
+        </thead>
+        <tbody>
+          {rows
+            .filter((row) => !same.includes(row))
+            .map(([label, value, other]) => (
+              <tr key={label}>
+                <th scope="row">{label}</th>
+                <td>{value || NONE}</td>
+                <td class="differs">{other || NONE}</td>
+              </tr>
+            ))}
+        </tbody>
+      </table>
+      {same.length > 0 && (
+        <details class="folded">
+          <summary>
+            The same in both: {same.map(([label]) => label.toLowerCase()).join(', ')}
+          </summary>
+          <dl class="facts">
+            {same.map(([label, value]) => (
+              <div key={label}>
+                <dt>{label}</dt>
+                <dd>{value}</dd>
+              </div>
+            ))}
+          </dl>
+        </details>
+      )}
+    </div>
   );
 }

@@ -6,6 +6,7 @@ import type { Decision } from '../model/run';
 import { decisionTitle, momentLabel, verdictLabel } from '../model/words';
 import { useStore } from '../state/context';
 import { GlyphIcon } from './glyph';
+import { Sentence } from './sentence';
 
 export function DecisionPane({ decision }: { decision: Decision }) {
   const store = useStore();
@@ -32,7 +33,9 @@ export function DecisionPane({ decision }: { decision: Decision }) {
         <strong>{decisionTitle(decision)}</strong>
       </p>
       <p class="muted">{momentLabel(decision)}</p>
-      <p class="why">{decision.sentence}</p>
+      <p class="why" dir="auto">
+        <Sentence text={decision.sentence} />
+      </p>
       <dl class="facts">
         {facts.map(([label, value]) => (
           <div key={label}>

@@ -8,6 +8,7 @@ const PATHS = {
   warning: 'M8 2.5l6.5 11h-13zM8 6.5v3.5M8 11.6v.6',
   left: 'M10 4L6 8l4 4',
   right: 'M6 4l4 4-4 4',
+  from: 'M4 2.5v5.5h9M9.5 4.5L13 8l-3.5 3.5',
   up: 'M8 12.5v-9M4.5 7L8 3.5 11.5 7',
   down: 'M8 3.5v9M4.5 9L8 12.5 11.5 9',
 } as const;

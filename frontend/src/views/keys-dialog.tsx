@@ -19,6 +19,9 @@ const GROUPS: readonly [string, readonly [string, string][]][] = [
       ['← →', 'from column to column'],
       ['Enter', 'open the row; in the headings: sort'],
       ['Space', 'mark the row, to compare or prune'],
+      ['c', 'compare the two marked rows, or the row with the best of its run'],
+      ['p', 'pin the row, or take its pin away'],
+      ['r', 'restore the row: first says what will happen'],
     ],
   ],
   [

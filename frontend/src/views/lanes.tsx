@@ -1,7 +1,7 @@
 /** One lane per run below the charts, with every checkpoint and every decision that did something. */
 import { useComputed, useSignal, useSignalEffect } from '@preact/signals';
 import { useLayoutEffect, useMemo, useRef } from 'preact/hooks';
-import { fitText } from '../host/fit-text';
+import { fitRun } from '../host/fit-text';
 import { scrollToRow } from '../layout/rows-in-view';
 import { plural } from '../model/format';
 import { shortNames } from '../model/names';
@@ -90,7 +90,7 @@ export function Lanes({ frame, signals, width, events }: Props) {
             onMouseLeave={() => (pointedRun.value = null)}
           >
             <span class="swatch" style={{ background: color }} />
-            <bdi>{fitText(names[i] ?? '', frame.gutter - NAME_BESIDE, 12)}</bdi>
+            <bdi>{fitRun(names[i] ?? '', frame.gutter - NAME_BESIDE, 12)}</bdi>
           </li>
         ))}
       </ul>

@@ -75,7 +75,7 @@ function RunStory({ model }: { model: RunModel }) {
       <ol>
         {sessions.map((session, index) => (
           <li key={session.id}>
-            <SessionLine session={session} />
+            <SessionLine model={model} index={index} session={session} />
             <ul class="concerns">
               {notices
                 .filter((notice) => notice.session === index)
@@ -103,15 +103,46 @@ function RunStory({ model }: { model: RunModel }) {
   );
 }
 
-function SessionLine({ session }: { session: Session }) {
+interface SessionProps {
+  readonly model: RunModel;
+  readonly index: number;
+  readonly session: Session;
+}
+
+function SessionLine({ model, index, session }: SessionProps) {
   const end = session.ended === null ? '' : ` – ${formatTime(session.ended)}`;
+  const several = model.timeline.sessions.length > 1;
   return (
     <p>
-      {session.message}{' '}
+      {several && <span class="muted">Session {index + 1}: </span>}
+      {session.message} <Continues model={model} index={index} />
       <span class="muted">
         {formatTime(session.started)}
         {end} · {session.backend} · {session.callbacks.join(', ')}
       </span>
     </p>
+  );
+}
+
+/** Where a session came from; another run is a link to its story. */
+function Continues({ model, index }: Omit<SessionProps, 'session'>) {
+  const { change, lineage } = useStore();
+  const origin = lineage.value(model, index);
+  if (origin === null) return null;
+  const { run } = origin;
+  if (run === null) return <>Continues a session that is not in this log directory. </>;
+  if (run === model.name) return <>Continues session {origin.session}. </>;
+  return (
+    <>
+      Continues session {origin.session} of{' '}
+      <button
+        type="button"
+        class="text-button"
+        onClick={() => change({ why: run, selection: null })}
+      >
+        <bdi>{run}</bdi>
+      </button>
+      .{' '}
+    </>
   );
 }

@@ -5,6 +5,7 @@ import type { Checkpoint } from '../model/run';
 import { useStore } from '../state/context';
 import type { Column } from './columns';
 import { toggleMarks } from './mark-box';
+import { press, rowLetter } from './row-keys';
 import type { GridScroll } from './use-grid-scroll';
 
 /** The row number of the headings. */
@@ -117,6 +118,9 @@ export function useGridCursor({ rows, columns, selectedKey, scroll, mark }: Opti
     inHeadings: inHeadings.value,
     cellId: inHeadings.value ? `head-${column}` : exists ? 'active-cell' : undefined,
     onKeyDown(event) {
+      const letter = rowLetter(event);
+      const target = rows[row];
+      if (letter !== null && target !== undefined) press(store, letter, target);
       const act = keys[event.key];
       if (act === undefined) return;
       event.preventDefault();

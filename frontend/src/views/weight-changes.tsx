@@ -15,9 +15,11 @@ import {
 import { changesCsv } from '../model/export';
 import { formatMetric, formatPercent, plural } from '../model/format';
 import type { Checkpoint } from '../model/run';
+import { type SpreadPair, together } from '../model/spread';
 import { useStore } from '../state/context';
 import { FailureText } from './failure-text';
 import { Icon } from './icon';
+import { SpreadStrip } from './spread-strip';
 import { useDiff } from './use-diff';
 
 /** So many rows are shown; a file takes them all. */
@@ -144,6 +146,7 @@ function ChangeTable({ rows, title }: { rows: readonly ChangeRow[]; title: strin
             {heading('name', title, false)}
             <th scope="col">{title === 'Layer' ? 'Variables' : 'Shape'}</th>
             {COLUMNS.map((column) => heading(...column))}
+            <th scope="col">Values of A and B</th>
           </tr>
         </thead>
         <tbody>
@@ -156,6 +159,26 @@ function ChangeTable({ rows, title }: { rows: readonly ChangeRow[]; title: strin
         <p class="muted">and {plural(sorted.length - SHOWN, 'row')} more, all in the CSV</p>
       )}
     </div>
+  );
+}
+
+/** One above the other, in one scale. */
+function Spreads({ pair }: { pair: SpreadPair }) {
+  const all = together(pair);
+  if (all === null) return null;
+  return (
+    <>
+      {pair.map((spread, side) => (
+        <span key={side} class="spread-side">
+          <span class="muted">{side === 0 ? 'A' : 'B'}</span>
+          {spread === null ? (
+            <span class="muted">not recorded</span>
+          ) : (
+            <SpreadStrip spread={spread} from={all.min} to={all.max} />
+          )}
+        </span>
+      ))}
+    </>
   );
 }
 
@@ -184,6 +207,9 @@ function Row({ row, most }: { row: ChangeRow; most: number }) {
       </td>
       <td class="numeric">{formatMetric(row.cosine)}</td>
       <td class="numeric">{formatMetric(row.maxAbs)}</td>
+      <td class="spreads">
+        <Spreads pair={row.spreads} />
+      </td>
     </tr>
   );
 }

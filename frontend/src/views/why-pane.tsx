@@ -9,6 +9,7 @@ import { usePanel, useStore } from '../state/context';
 import { FailureText } from './failure-text';
 import { GlyphIcon } from './glyph';
 import { Icon } from './icon';
+import { Sentence } from './sentence';
 import { shapeOf } from './shape-of';
 import { useRequest } from './use-request';
 
@@ -135,7 +136,10 @@ function Line({ verdict, sentence, target, current }: LineProps) {
   const store = useStore();
   const text = (
     <>
-      <strong>{verdict}</strong> <span dir="auto">{sentence}</span>
+      <strong>{verdict}</strong>{' '}
+      <span dir="auto">
+        <Sentence text={sentence} />
+      </span>
     </>
   );
   if (target === null) return <p class="story-sentence">{text}</p>;
