@@ -67,7 +67,7 @@ def test_early_stopping_is_that_of_keras(
     }
     stock = keras.callbacks.EarlyStopping("m", mode=str(mode), **shared)
     model = SimpleNamespace(stop_training=False)
-    stock._model = model
+    stock.set_model(model)
     stock.on_train_begin()
     replay = EarlyStoppingReplay(EarlyStoppingRule(monitor="m", mode=mode, **shared))
     for epoch, value in enumerate(history, start=first):
@@ -105,7 +105,7 @@ class _Optimizer:
     min_lr=st.sampled_from([0.0, 1e-4, 0.01]),
     names=st.sampled_from([("",), ("body", "head")]),
 )
-def test_plateau_is_that_of_keras(  # noqa: PLR0913 – each is a setting
+def test_plateau_is_that_of_keras(
     history: list[float | None],
     mode: Mode,
     min_delta: float,
@@ -126,7 +126,8 @@ def test_plateau_is_that_of_keras(  # noqa: PLR0913 – each is a setting
     optimizers = [_Optimizer(name, 0.02 / (place + 1)) for place, name in enumerate(names)]
     several = SimpleNamespace(optimizers=optimizers)
     stock = keras.callbacks.ReduceLROnPlateau("m", mode=str(mode), **shared)
-    stock._model = SimpleNamespace(optimizer=optimizers[0] if len(names) == 1 else several)
+    optimizer = optimizers[0] if len(names) == 1 else several
+    stock.set_model(SimpleNamespace(optimizer=optimizer))
     stock.on_train_begin()
     replay = PlateauReplay(PlateauRule(monitor="m", mode=mode, **shared))
     rates = {item.name: float32(item.learning_rate) for item in optimizers}

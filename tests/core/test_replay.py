@@ -45,9 +45,7 @@ def test_stops_where_keras_would(
 
 def test_cooldown_and_floor_hold_cuts_back() -> None:
     """After a cut nothing counts for a while, and at the bound nothing is cut."""
-    rule = PlateauRule(
-        monitor="m", mode=Mode.MIN, patience=1, factor=0.5, cooldown=2, min_lr=0.375
-    )
+    rule = PlateauRule(monitor="m", mode=Mode.MIN, patience=1, factor=0.5, cooldown=2, min_lr=0.375)
     replay = PlateauReplay(rule)
     rate, cuts = 1.0, []
     for epoch in range(8):
