@@ -51,7 +51,8 @@ if TYPE_CHECKING:
     )
     from epochline.run import Checkpoint, Run, open_run
     from epochline.upkeep import PruneResult
-    from epochline.what_if import WhatIf, what_if
+    from epochline.what_if_replay import what_if
+    from epochline.what_if_values import WhatIf
 
 __all__ = [
     "AllOf",
@@ -121,7 +122,8 @@ _HOMES = {
     ),
     "run": ("Checkpoint", "Run", "open_run"),
     "upkeep": ("PruneResult",),
-    "what_if": ("WhatIf", "what_if"),
+    "what_if_replay": ("what_if",),
+    "what_if_values": ("WhatIf",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -1,19 +1,19 @@
-"""What would have happened, as values; `what_if.py` finds it, `what_if_words.py` says it.
+"""What would have happened, as values; `what_if_replay.py` finds it, `what_if_words.py` says it.
 
 Pure: knows no files, clock or Keras.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from epochline.planning import PrunePlan
 from epochline.replay import EarlyStoppingRule, PlateauRule
 from epochline.timeline import CheckpointEntry, EpochEntry
 
-__all__ = ["Cut", "Kept", "Plateau", "Stop", "StopVerdict", "WhatIf"]
+__all__ = ["Cut", "Kept", "Plateau", "Stop", "StopVerdict", "WhatIf", "what_if_value"]
 
 _HOUR: Final = 3_600.0
 
@@ -159,3 +159,73 @@ class WhatIf:
 
     def __str__(self) -> str:
         return "\n".join((*self.sentences, *self.notes))
+
+
+def what_if_value(answer: WhatIf) -> dict[str, Any]:
+    """Returns it as JSON has it, but for numbers that are not finite.
+
+    Args:
+        answer: What would have happened.
+    """
+    stop, kept = answer.stop, answer.checkpoints
+    return {
+        "epochs": answer.epochs,
+        "early_stopping": _settings(answer.early_stopping),
+        "reduce_lr": _settings(answer.reduce_lr),
+        "recorded": {
+            "early_stopping": _settings(answer.recorded_early_stopping),
+            "reduce_lr": _settings(answer.recorded_reduce_lr),
+        },
+        "stop": None
+        if stop is None
+        else {
+            "verdict": stop.verdict,
+            **_moment(stop.at),
+            "exact": stop.exact,
+            "wait": stop.wait,
+            "best": stop.best,
+            "best_epoch": stop.best_epoch,
+            "at_least": stop.at_least,
+            "at_most": stop.at_most,
+        },
+        "cuts": [
+            {
+                **_moment(cut.at),
+                "optimizer": cut.optimizer,
+                "lr_before": cut.lr_before,
+                "lr_after": cut.lr_after,
+                "recorded": cut.recorded,
+                "exact": cut.exact,
+            }
+            for cut in (answer.plateau.cuts if answer.plateau else ())
+        ],
+        "differs_from": answer.differs_from,
+        "epochs_saved": answer.epochs_saved,
+        "seconds_saved": answer.seconds_saved,
+        "gpus": answer.gpus,
+        "gpu_hours_saved": answer.gpu_hours_saved,
+        "checkpoints": {
+            "policy": None if kept.plan is None else kept.plan.policy,
+            "kept": [item.id for item in kept.kept],
+            "pruned": [item.id for item in kept.pruned],
+            "never": [item.id for item in kept.never],
+            "size_bytes": kept.size_bytes,
+            "now_bytes": kept.now_bytes,
+        },
+        "sentences": list(answer.sentences),
+        "notes": list(answer.notes),
+    }
+
+
+def _settings(rule: EarlyStoppingRule | PlateauRule | None) -> dict[str, Any] | None:
+    return None if rule is None else asdict(rule)
+
+
+def _moment(row: EpochEntry) -> dict[str, Any]:
+    return {
+        "session": row.session,
+        "epoch": row.epoch,
+        "step": row.step,
+        "batch": row.batch,
+        "wall_time": row.wall_time,
+    }

@@ -59,6 +59,7 @@ from tensorboard_plugin_epochline.restore import restore_to_file
 from tensorboard_plugin_epochline.runs import RunGroup, member_name
 from tensorboard_plugin_epochline.source import EventSource, Scope
 from tensorboard_plugin_epochline.views import checkpoint_view, story_view
+from tensorboard_plugin_epochline.what_if import what_if_view
 
 __all__ = ["EpochlinePlugin"]
 
@@ -103,6 +104,7 @@ class EpochlinePlugin(base_plugin.TBPlugin):
             "/diff": self._diff,
             "/plan": self._plan,
             "/why": self._why,
+            "/whatif": self._what_if,
             "/scalars": self._scalars,
             "/live_state": self._live_state,
             "/live_answer": self._live_answer,
@@ -217,6 +219,10 @@ class EpochlinePlugin(base_plugin.TBPlugin):
         run = parameter(request, "run")
         snapshot = self._library.snapshot(Scope.of(request), run)
         return json_answer(story_view(run, snapshot.timeline, alive=snapshot.alive))
+
+    def _what_if(self, request: Request) -> Answer:
+        snapshot = self._library.snapshot(Scope.of(request), parameter(request, "run"))
+        return json_answer(what_if_view(snapshot, request))
 
     def _plan(self, request: Request) -> Answer:
         snapshot = self._library.snapshot(Scope.of(request), parameter(request, "run"))

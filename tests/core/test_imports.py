@@ -51,7 +51,7 @@ TOP = CORE | {
     "run",
     "story",
     "upkeep",
-    "what_if",
+    "what_if_replay",
     "what_if_values",
     "what_if_words",
 }
@@ -107,7 +107,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "recorded_rules": (PURE | {"replay", "timeline"}, set()),
     "what_if_values": (PURE | {"planning", "replay", "timeline"}, set()),
     "what_if_words": (PURE | {"recorded_rules", "replay", "timeline", "what_if_values"}, set()),
-    "what_if": (
+    "what_if_replay": (
         PURE
         | {"planning", "recorded_rules", "replay", "retention", "run", "timeline"}
         | {"what_if_values", "what_if_words"},

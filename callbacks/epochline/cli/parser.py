@@ -20,6 +20,7 @@ NAMES: Final = (
     "ls",
     "show",
     "why",
+    "whatif",
     "history",
     "plot",
     "verify",

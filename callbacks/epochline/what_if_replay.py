@@ -344,7 +344,8 @@ def _same(ours: Mapping[str, float], theirs: Mapping[str, float]) -> bool:
 def _until(plateau: Plateau, end: EpochEntry) -> Plateau:
     """Returns what it does before a training ends behind an epoch."""
     differs = plateau.differs_at
-    known = differs is not None and differs.wall_time <= end.wall_time
+    # A cut behind the last epoch trains nothing.
+    known = differs is not None and differs.wall_time < end.wall_time
     return replace(
         plateau,
         cuts=tuple(cut for cut in plateau.cuts if cut.at.wall_time <= end.wall_time),
