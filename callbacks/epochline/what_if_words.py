@@ -180,7 +180,8 @@ def _best_of(rows: Sequence[EpochEntry], metric: str, mode: Mode) -> EpochEntry 
 def _cuts(answer: WhatIf) -> str:
     cuts = answer.plateau.cuts if answer.plateau else ()
     if not cuts:
-        return "ReduceLROnPlateau would not have cut the learning rate."
+        early = answer.stop is not None and answer.stop.verdict is StopVerdict.EARLIER
+        return f"ReduceLROnPlateau would not have cut the learning rate{' by then' * early}."
     told = [
         f"{rate(cut.lr_before, cut.lr_after)} → {rate(cut.lr_after, cut.lr_before)}"
         f"{f' ({cut.optimizer})' if cut.optimizer else ''} after epoch {cut.at.epoch + 1}"

@@ -23,6 +23,7 @@ const DECODERS: Record<string, Decoder<unknown>> = {
   'timeline.json': decode.timeline,
   'timelines.json': decode.timelines,
   'undo.json': decode.undo,
+  'what_if.json': decode.whatIf,
   'why.json': decode.why,
 };
 

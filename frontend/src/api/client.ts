@@ -5,6 +5,7 @@
  * A failure is one of two: the server answered with an error in words (`ApiError`), or it did not
  * answer in our language at all (`Unreachable`).
  */
+import type { Question } from '../model/question';
 import { type Decoder, decode, ShapeError } from './decode';
 import type {
   Annotation,
@@ -20,6 +21,7 @@ import type {
   Timeline,
   Timelines,
   UndoAnswer,
+  WhatIf,
 } from './types';
 
 const TIMEOUT_MS = 30_000;
@@ -61,6 +63,8 @@ export interface Api {
   diff(a: Named, b: Named, signal: AbortSignal): Promise<Diff>;
   /** The story of a run, as `epochline why` tells it. */
   why(run: string): Promise<Story>;
+  /** What other settings would have done; those that are not given are as they were. */
+  whatIf(question: Question): Promise<WhatIf>;
   /** What a prune would do; changes nothing. */
   plan(run: string, rule: PruneRule): Promise<PrunePlan>;
   restore(run: string, id: string): Promise<RestoreAnswer>;
@@ -201,6 +205,9 @@ export function httpApi(): Api {
     },
     async why(run) {
       return read(await send(query('why', { run }), {}), decode.why);
+    },
+    async whatIf({ run, settings }) {
+      return read(await send(query('whatif', { run, ...settings }), {}), decode.whatIf);
     },
     async plan(run, rule) {
       const texts: Record<string, string> =

@@ -6,6 +6,7 @@
 import { batch, computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import type { ApiError } from '../api/client';
 import type { Actions, Permission, Runs } from '../api/types';
+import type { Assumed } from '../layout/assumed';
 import { formatLink, type LinkState } from '../model/deep-link';
 import type { Theme } from '../model/palette';
 import type { Checkpoint, Decision, RunModel } from '../model/run';
@@ -31,6 +32,8 @@ export interface Store extends RunSignals, RowSignals, PointingSignals {
 
   readonly link: Signal<LinkState>;
   readonly railSearch: Signal<string>;
+  /** What other settings would have done, as the charts show it. */
+  readonly assumed: Signal<Assumed | null>;
   /** Said aloud by screen readers. */
   readonly announcement: Signal<string>;
 
@@ -95,6 +98,7 @@ export function createStore(initial: LinkState, framedByStranger = false): Store
     theme,
     link,
     railSearch: signal(''),
+    assumed: signal(null),
     announcement: signal(''),
     ...ofRuns,
     ...ofRows,
