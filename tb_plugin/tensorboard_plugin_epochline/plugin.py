@@ -17,6 +17,7 @@ from tensorboard.plugins import base_plugin
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Request
 
+from epochline.report import report_html
 from epochline.retention import KeepAllBut
 from epochline.store.verify import records_of, verify_all
 from epochline.timeline import CheckpointEntry
@@ -28,6 +29,7 @@ from tensorboard_plugin_epochline.answers import (
     ApiError,
     ErrorCode,
     app,
+    html_answer,
     json_answer,
     json_text,
     not_modified,
@@ -105,6 +107,7 @@ class EpochlinePlugin(base_plugin.TBPlugin):
             "/plan": self._plan,
             "/why": self._why,
             "/whatif": self._what_if,
+            "/report": self._report,
             "/scalars": self._scalars,
             "/live_state": self._live_state,
             "/live_answer": self._live_answer,
@@ -223,6 +226,13 @@ class EpochlinePlugin(base_plugin.TBPlugin):
     def _what_if(self, request: Request) -> Answer:
         snapshot = self._library.snapshot(Scope.of(request), parameter(request, "run"))
         return json_answer(what_if_view(snapshot, request))
+
+    def _report(self, request: Request) -> Answer:
+        run = parameter(request, "run")
+        snapshot = self._library.snapshot(Scope.of(request), run)
+        name = Path(snapshot.directory.shown).name or run
+        text = report_html(name, snapshot.timeline, snapshot.timeline.state(alive=snapshot.alive))
+        return html_answer(text)
 
     def _plan(self, request: Request) -> Answer:
         snapshot = self._library.snapshot(Scope.of(request), parameter(request, "run"))

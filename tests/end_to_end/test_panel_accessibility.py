@@ -105,6 +105,25 @@ def test_no_state_has_a_violation(panel: Panel, axe: str, theme: Theme) -> None:
     assert found == {}
 
 
+@one_tensorboard
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_what_if_has_no_violation(panel: Panel, axe: str, theme: Theme) -> None:
+    """Sliders, numbers, choices and what they would have done; with and without a callback."""
+    panel.page.emulate_media(color_scheme=theme)
+    found: dict[str, list[str]] = {}
+    for run, settings in (("pima", "patience=2&last=1"), ("pima-decay", "")):
+        panel.open((run,), whatif=f"run={run}&{settings}")
+        expect(panel.details.get_by_role("status")).to_contain_text("checkpoint")
+        for more in panel.frame.get_by_text("More settings").all():
+            more.click()
+        for width in WIDTHS:
+            panel.page.set_viewport_size({"width": width, "height": 900})
+            if problems := _violations(panel, axe):
+                found[f"{run}, {width} px"] = problems
+
+    assert found == {}
+
+
 def test_empty_state_has_no_violation(
     start_tensorboard: StartTensorBoard,
     new_panel: Callable[[TensorBoard], Panel],

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gzip
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from epochline.cli import main
 from epochline.restore.mailbox import Mailbox
 from tests.end_to_end import sample_logs
 from tests.end_to_end.golden import assert_golden
@@ -68,6 +70,20 @@ def test_answer_is_the_golden_one(
     assert_golden(name, _only_sample_runs(tensorboard, reply.json), tensorboard.logdir)
 
 
+@pytest.mark.parametrize("run", ["pima", "pima-decay"])
+def test_report_is_the_file_of_the_command_line(
+    tensorboard: TensorBoard, tmp_path: Path, run: str
+) -> None:
+    """The same bytes from both, as an attachment that no browser shows as a page of TensorBoard."""
+    written = tmp_path / "report.html"
+    assert main(["export", str(tensorboard.logdir / run), "--html", str(written)]) == 0
+    reply = tensorboard.request("GET", f"data/plugin/epochline/report?run={run}")
+
+    assert reply.body.decode() == written.read_text("utf-8")
+    assert reply.headers["content-type"].startswith("text/html")
+    assert reply.headers["content-disposition"].startswith("attachment")
+
+
 def test_no_record_is_missing(tensorboard: TensorBoard) -> None:
     """With no flag, 2,500 records of a session survive, and those a later one trained again."""
     timeline = tensorboard.get("timeline", run="long").json
@@ -127,6 +143,8 @@ def test_gap_is_told(tensorboard: TensorBoard) -> None:
         ("checkpoint?run=pima&id=ffff", 404, "not_found", "epoch=1, 4, 7"),
         ("checkpoint?run=pima&id=c0ff", 404, "not_found", "ids begin so"),
         ("checkpoint?run=pima&id=c0&verify=yes", 400, "bad_request", "must be 0 or 1"),
+        ("report", 400, "bad_request", "'run' is missing"),
+        ("report?run=pyma", 404, "not_found", "'pima', 'pima-decay'"),
         ("whatif", 400, "bad_request", "'run' is missing"),
         ("whatif?run=pima&patience=-1", 400, "bad_request", "patience is -1"),
         ("whatif?run=pima&patience=1.5", 400, "bad_request", "must be a whole number"),

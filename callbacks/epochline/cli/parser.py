@@ -23,6 +23,7 @@ NAMES: Final = (
     "whatif",
     "history",
     "plot",
+    "export",
     "verify",
     "diff",
     "restore",

@@ -65,6 +65,8 @@ export interface Api {
   why(run: string): Promise<Story>;
   /** What other settings would have done; those that are not given are as they were. */
   whatIf(question: Question): Promise<WhatIf>;
+  /** The run as one HTML file. */
+  report(run: string): Promise<string>;
   /** What a prune would do; changes nothing. */
   plan(run: string, rule: PruneRule): Promise<PrunePlan>;
   restore(run: string, id: string): Promise<RestoreAnswer>;
@@ -102,6 +104,18 @@ async function body(response: Response): Promise<unknown> {
     return await response.json();
   } catch {
     throw new Unreachable(`The answer (${response.status}) is not JSON.`);
+  }
+}
+
+const asText: Decoder<string> = (value) => String(value);
+
+/** An answer that is no JSON, unless it is a refusal. */
+async function readText(response: Response): Promise<string> {
+  if (!response.ok) return read(response, asText);
+  try {
+    return await response.text();
+  } catch {
+    throw new Unreachable('The answer ended before it was whole.');
   }
 }
 
@@ -208,6 +222,9 @@ export function httpApi(): Api {
     },
     async whatIf({ run, settings }) {
       return read(await send(query('whatif', { run, ...settings }), {}), decode.whatIf);
+    },
+    async report(run) {
+      return readText(await send(query('report', { run }), {}));
     },
     async plan(run, rule) {
       const texts: Record<string, string> =

@@ -320,6 +320,7 @@ export function fakeApi(timelines: readonly Timeline[], part: Partial<Api> = {})
       }),
     diff: async (a, b) => diffAnswer({ run: a.run, run_b: b.run, a: a.id, b: b.id }),
     why: async (run) => storyAnswer({ run }),
+    report: async (run) => `<!doctype html><title>${run}</title>`,
     whatIf: async ({ run }) => whatIfAnswer({ run }),
     plan: async (run) => prunePlan({ run }),
     pin: async (run, id, pinned) => ({

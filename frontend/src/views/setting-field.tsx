@@ -1,5 +1,5 @@
 /** One setting as a number, with a slider where that helps, and what it was in the training. */
-import { useId } from 'preact/hooks';
+import { useId, useState } from 'preact/hooks';
 
 interface Props {
   readonly label: string;
@@ -18,6 +18,8 @@ interface Props {
 export function SettingField(props: Props) {
   const { label, value, was, step = 1, min = 0, slider, onChange } = props;
   const id = useId();
+  // A field that is emptied to type something else stays empty meanwhile.
+  const [typed, setTyped] = useState<string | null>(null);
   return (
     <div class="setting">
       <label for={id}>{label}</label>
@@ -40,9 +42,13 @@ export function SettingField(props: Props) {
         class="count-input"
         min={min}
         step={step}
-        value={value}
+        value={typed ?? value}
         aria-describedby={was === null ? undefined : `${id}-was`}
-        onInput={({ currentTarget }) => onChange(currentTarget.value)}
+        onInput={({ currentTarget }) => {
+          setTyped(currentTarget.value);
+          onChange(currentTarget.value);
+        }}
+        onBlur={() => setTyped(null)}
       />
       {was !== null && (
         <span id={`${id}-was`} class="muted was">

@@ -41,6 +41,16 @@ test('a setting that is changed is in the link, and asked for once', async () =>
   expect(store.link.value.whatIf?.settings).toEqual({});
 });
 
+test('a field that is emptied stays empty until it is left', async () => {
+  const { store } = open(async () => whatIfAnswer());
+  const field = await screen.findByLabelText('Patience');
+  fireEvent.input(field, { target: { value: '' } });
+  expect(store.link.value.whatIf?.settings).toEqual({});
+  expect(field).toHaveValue(null);
+  fireEvent.blur(field);
+  await waitFor(() => expect(field).toHaveValue(3));
+});
+
 test('the slider and the number are one setting', async () => {
   const { store } = open(async () => whatIfAnswer());
   const slider = await screen.findByLabelText('Patience, slider');
