@@ -252,7 +252,7 @@ def _table(timeline: Timeline, best: CheckpointEntry | None) -> Iterator[str]:
     cells = "".join(f'<th scope="col" dir="auto">{clean(head)}</th>' for head in heads)
     yield (
         '<section aria-labelledby="checkpoints"><h2 id="checkpoints">Checkpoints</h2>'
-        '<div class="scroll" role="region" aria-labelledby="checkpoints" tabindex="0">'
+        '<div class="scroll" role="region" aria-label="Table of checkpoints" tabindex="0">'
         f"<table><thead><tr>{cells}</tr></thead><tbody>"
     )
     for item in entries:
