@@ -115,7 +115,8 @@ def _curves(timeline: Timeline) -> Iterator[str]:
     yield (
         '<p class="key"><span class="sample validation"></span>validation '
         '<span class="sample train"></span>train · ★ best · ● there · ○ gone · '
-        "▼ and dotted lines: learning rate · solid lines: the training was stopped</p>"
+        "▼ and dotted lines: learning rate · dashed lines: something was restored · "
+        "solid lines: the training was stopped</p>"
     )
     for name in sorted(names, key=lambda one: one != "loss"):
         yield _figure(name, _metric(timeline, name, pieces, rules, last))
@@ -173,10 +174,27 @@ def _rates(
 
 
 def _pieces(timeline: Timeline) -> list[tuple[str, list[EpochEntry]]]:
-    """Returns the epochs in unbroken pieces, and their classes: what was left behind is pale."""
+    """Returns the epochs in unbroken pieces, each with its class: what was left behind is pale.
+
+    The way to the present state is one piece, through all of its sessions.
+    """
     left = {id(row) for row in timeline.abandoned}
+    pieces: list[tuple[str, list[EpochEntry]]] = []
+    way: list[EpochEntry] = []
+    before: EpochEntry | None = None
     groups = groupby(timeline.epochs, key=lambda row: (row.session, id(row) in left))
-    return [(" left" if key[1] else "", list(rows)) for key, rows in groups]
+    for (session, is_left), group in groups:
+        rows = list(group)
+        if is_left:
+            begin = [before] if before is not None and before.session == session else []
+            pieces.append((" left", begin + rows))
+        elif way and way[-1].epoch < rows[0].epoch:
+            way += rows
+        else:
+            way = rows
+            pieces.append(("", way))
+        before = rows[-1]
+    return pieces
 
 
 def _lines(
@@ -201,7 +219,7 @@ def _marks(timeline: Timeline, metric: str, best: CheckpointEntry | None) -> Ite
     if len(entries) > _MANY:
         entries = tuple(item for item in entries if item.restorable)[-_MANY:]
     gone_first = sorted(entries, key=lambda item: (item is best, item.restorable))
-    if best is not None and best not in gone_first:
+    if best is not None and all(item is not best for item in gone_first):
         gone_first.append(best)
     for item in gone_first:
         if metric in item.metrics:
@@ -248,8 +266,12 @@ def _happened(timeline: Timeline, state: RunState) -> Iterator[str]:
 def _table(timeline: Timeline, best: CheckpointEntry | None) -> Iterator[str]:
     entries = timeline.checkpoints
     metrics = list(dict.fromkeys(name for item in entries for name in item.metrics))
+    numeric = {"Epoch", "Step", "Size", *metrics}
     heads = ["Epoch", "Step", "Saved", "Status", *metrics, "Size", "Why", "Note and tags", "Digest"]
-    cells = "".join(f'<th scope="col" dir="auto">{clean(head)}</th>' for head in heads)
+    cells = "".join(
+        f'<th scope="col"{" class=n" if head in numeric else ""} dir="auto">{clean(head)}</th>'
+        for head in heads
+    )
     yield (
         '<section aria-labelledby="checkpoints"><h2 id="checkpoints">Checkpoints</h2>'
         '<div class="scroll" role="region" aria-label="Table of checkpoints" tabindex="0">'

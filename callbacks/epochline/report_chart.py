@@ -88,9 +88,9 @@ class Rule:
 
 def clean(text: str) -> str:
     """Returns text that is the same text inside of an element or an attribute of HTML."""
-    visible = (
-        char if char.isprintable() or char == "\n" else "\N{REPLACEMENT CHARACTER}" for char in text
-    )
+    if text.isprintable():
+        return escape(text)
+    visible = (c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
     return escape("".join(visible))
 
 

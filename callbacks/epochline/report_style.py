@@ -62,6 +62,7 @@ th,td{padding:5px 10px;text-align:left;vertical-align:top;white-space:nowrap}
 thead th{position:sticky;top:0;background:var(--soft)}
 tbody tr{border-top:1px solid var(--line)}
 .n{text-align:right;font-weight:400}
-.long{min-width:220px;max-width:420px;white-space:normal;overflow-wrap:anywhere}
-@media(max-width:600px){main{padding:20px 14px 40px}}
+thead .n{font-weight:600}
+.long{min-width:300px;max-width:420px;white-space:normal;overflow-wrap:anywhere}
+@media(max-width:600px){main{padding:20px 14px 40px}text{font-size:20px}}
 """.replace("\n", "")

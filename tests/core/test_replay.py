@@ -15,7 +15,8 @@ NAN = math.nan
 
 def _stops(values: list[float | None], **settings: Any) -> int | None:
     """Returns the zero-based epoch at which a replay stops."""
-    replay = EarlyStoppingReplay(EarlyStoppingRule(monitor="m", **({"mode": Mode.MIN} | settings)))
+    known: dict[str, Any] = {"monitor": "m", "mode": Mode.MIN}
+    replay = EarlyStoppingReplay(EarlyStoppingRule(**(known | settings)))
     stops = (epoch for epoch, value in enumerate(values) if replay.epoch_end(epoch, value))
     return next(stops, None)
 

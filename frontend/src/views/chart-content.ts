@@ -47,12 +47,12 @@ export function useShared(store: Store) {
       const lines = learningRateMarks(runs, axis.value).map((mark) => mark.x);
       return lines.length > MOST_HAIRLINES ? [] : lines;
     }),
-    /** Of several runs nothing is veiled: the others went on. */
     assumed: useComputed(() => {
       const { assumed, shownRuns } = store;
       if (assumed.value === null) return null;
       const { end, differs } = assumed.value;
-      return shownRuns.value.length === 1 ? { end, differs } : { end: null, differs };
+      // Where there are others, these went on.
+      return { end, differs, alone: shownRuns.value.length === 1 };
     }),
     /** The run whose curves are drawn over the others; none where there are no others. */
     focused: useComputed(() => {

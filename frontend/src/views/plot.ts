@@ -46,7 +46,12 @@ export interface PlotContent {
   readonly y: Range;
   readonly selectedKey: string | null;
   /** What other settings would have changed: where nothing comes any more, and where it is another. */
-  readonly assumed: { readonly end: number | null; readonly differs: number | null } | null;
+  readonly assumed: {
+    readonly end: number | null;
+    readonly differs: number | null;
+    /** Whether all that comes later would not be there. */
+    readonly alone: boolean;
+  } | null;
   /** x of thin vertical lines: where something changed. */
   readonly hairlines: readonly number[];
   /** Where a target lies, also when it has no mark of its own here. */
@@ -275,7 +280,7 @@ export class Plot {
     const area = this.#area;
     this.#placed = placeMarks(marks, this.#scaleX.toPixel, this.#scaleY.toPixel, area, selectedKey);
     const shown = this.#placed.map(({ mark }) => mark);
-    const seen = [...this.#view, selectedKey, assumed?.end, assumed?.differs, ...shown];
+    const seen = [...this.#view, selectedKey, ...Object.values(assumed ?? {}), ...shown];
     this.#marks.draw(this.#size, seen, (ctx) => {
       this.#paintAssumed(ctx);
       this.#paintMarks(ctx);
@@ -323,7 +328,8 @@ export class Plot {
   }
 
   #paintAssumed(ctx: CanvasRenderingContext2D): void {
-    const { end = null, differs = null } = this.#content.assumed ?? {};
+    if (this.#content.assumed === null) return;
+    const { end, differs, alone } = this.#content.assumed;
     const { tokens } = this.#frame;
     const { width, height } = this.#area;
     this.#inside(ctx, 0, () => {
@@ -337,7 +343,7 @@ export class Plot {
         if (x === null) continue;
         const left = Math.round(this.#scaleX.toPixel(x)) + 0.5;
         ctx.globalAlpha = 0.65;
-        if (x === end) ctx.fillRect(left, 0, width - left, height);
+        if (x === end && alone) ctx.fillRect(left, 0, width - left, height);
         ctx.globalAlpha = 1;
         ctx.setLineDash([...dash]);
         ctx.beginPath();
@@ -362,7 +368,7 @@ export class Plot {
 
   #paintMarks(ctx: CanvasRenderingContext2D): void {
     const { selectedKey, assumed } = this.#content;
-    const end = assumed?.end ?? Number.POSITIVE_INFINITY;
+    const end = (assumed?.alone ? assumed.end : null) ?? Number.POSITIVE_INFINITY;
     const area = this.#area;
     const { tokens } = this.#frame;
     const crowd = crowding(this.#placed, area.width);
