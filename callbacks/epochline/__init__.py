@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         PruneBusyError,
         RunBusyError,
         RunNotFoundError,
+        WhatIfError,
     )
     from epochline.planning import Fate, PrunePlan, PruneStep
     from epochline.reader import find_runs
@@ -50,6 +51,8 @@ if TYPE_CHECKING:
     )
     from epochline.run import Checkpoint, Run, open_run
     from epochline.upkeep import PruneResult
+    from epochline.what_if_replay import what_if
+    from epochline.what_if_values import WhatIf
 
 __all__ = [
     "AllOf",
@@ -86,11 +89,14 @@ __all__ = [
     "Run",
     "RunBusyError",
     "RunNotFoundError",
+    "WhatIf",
+    "WhatIfError",
     "average",
     "diff",
     "find_runs",
     "open_run",
     "record",
+    "what_if",
 ]
 
 _HOMES = {
@@ -116,6 +122,8 @@ _HOMES = {
     ),
     "run": ("Checkpoint", "Run", "open_run"),
     "upkeep": ("PruneResult",),
+    "what_if_replay": ("what_if",),
+    "what_if_values": ("WhatIf",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

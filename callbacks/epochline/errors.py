@@ -22,6 +22,7 @@ __all__ = [
     "PruneBusyError",
     "RunBusyError",
     "RunNotFoundError",
+    "WhatIfError",
 ]
 
 
@@ -208,3 +209,7 @@ class PruneBusyError(EpochlineError, RuntimeError):
 
 class EventFormatError(EpochlineError, ValueError):
     """Bytes that should be an Epochline event are not one."""
+
+
+class WhatIfError(EpochlineError, ValueError):
+    """What was asked for cannot be replayed; the message says why and what can."""

@@ -24,6 +24,7 @@ const DECODERS: Record<string, Decoder<unknown>> = {
   'timelines.json': decode.timelines,
   'undo.json': decode.undo,
   'weights.json': decode.weights,
+  'what_if.json': decode.whatIf,
   'why.json': decode.why,
 };
 

@@ -15,7 +15,7 @@ import json
 import logging
 import math
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 from typing import Any, Final
@@ -30,6 +30,7 @@ __all__ = [
     "Num",
     "app",
     "disk_error",
+    "html_answer",
     "json_answer",
     "json_text",
     "not_modified",
@@ -179,6 +180,19 @@ def json_answer(value: object, *, etag: str | None = None) -> Answer:
         etag: What to compare by; derived from the content when None.
     """
     return text_answer(json_text(value), etag=etag)
+
+
+def html_answer(text: str) -> Answer:
+    """Returns a compressed HTML document that browsers save, and never show as a page.
+
+    Args:
+        text: The document.
+    """
+    return replace(
+        text_answer(text),
+        content_type="text/html; charset=utf-8",
+        headers=(("Content-Disposition", 'attachment; filename="report.html"'),),
+    )
 
 
 def text_answer(text: str, *, etag: str | None = None) -> Answer:

@@ -17,6 +17,7 @@ from tensorboard.plugins import base_plugin
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Request
 
+from epochline.report import report_html
 from epochline.retention import KeepAllBut
 from epochline.store.verify import records_of, verify_all
 from epochline.timeline import CheckpointEntry
@@ -28,6 +29,7 @@ from tensorboard_plugin_epochline.answers import (
     ApiError,
     ErrorCode,
     app,
+    html_answer,
     json_answer,
     json_text,
     not_modified,
@@ -60,6 +62,7 @@ from tensorboard_plugin_epochline.runs import RunGroup, member_name
 from tensorboard_plugin_epochline.source import EventSource, Scope
 from tensorboard_plugin_epochline.views import checkpoint_view, story_view
 from tensorboard_plugin_epochline.weights import weights_view
+from tensorboard_plugin_epochline.what_if import what_if_view
 
 __all__ = ["EpochlinePlugin"]
 
@@ -105,6 +108,8 @@ class EpochlinePlugin(base_plugin.TBPlugin):
             "/plan": self._plan,
             "/why": self._why,
             "/weights": self._weights,
+            "/whatif": self._what_if,
+            "/report": self._report,
             "/scalars": self._scalars,
             "/live_state": self._live_state,
             "/live_answer": self._live_answer,
@@ -225,6 +230,17 @@ class EpochlinePlugin(base_plugin.TBPlugin):
         return json_answer(
             weights_view(snapshot.run, snapshot.checkpoint(parameter(request, "id")))
         )
+
+    def _what_if(self, request: Request) -> Answer:
+        snapshot = self._library.snapshot(Scope.of(request), parameter(request, "run"))
+        return json_answer(what_if_view(snapshot, request))
+
+    def _report(self, request: Request) -> Answer:
+        run = parameter(request, "run")
+        snapshot = self._library.snapshot(Scope.of(request), run)
+        name = Path(snapshot.directory.shown).name or run
+        text = report_html(name, snapshot.timeline, snapshot.timeline.state(alive=snapshot.alive))
+        return html_answer(text)
 
     def _plan(self, request: Request) -> Answer:
         snapshot = self._library.snapshot(Scope.of(request), parameter(request, "run"))

@@ -15,7 +15,7 @@ from epochline.retention import AnyOf, KeepAllBut, KeepBest, KeepLast, Retention
 from epochline.shards import INDEX_ENDING
 from epochline.timeline import CheckpointEntry
 
-__all__ = ["commands", "copy_name", "prune_commands", "snippets"]
+__all__ = ["commands", "copy_name", "keep_calls", "prune_commands", "snippets"]
 
 _WEIGHTS = (".weights.h5", INDEX_ENDING)
 
@@ -72,25 +72,35 @@ def prune_commands(policy: RetentionPolicy, *, directory: str) -> dict[str, str]
         policy: `KeepLast`, `KeepBest`, `KeepAllBut`, or several of them joined by `|`.
         directory: Absolute path of the run directory.
     """
-    parts = policy.policies if isinstance(policy, AnyOf) else (policy,)
+    call, options = keep_calls(policy)
+    python = (
+        f"import epochline\nrun = epochline.open_run({directory!r})\n"
+        f"run.prune({call}, dry_run=False)"
+    )
+    words = ["epochline", "prune", directory, *options, "--yes"]
+    return {"python": python, "cli": shlex.join(words)}
+
+
+def keep_calls(policy: RetentionPolicy) -> tuple[str, list[str]]:
+    """Returns a policy as Python code, and as options of the command line.
+
+    Args:
+        policy: As for `prune_commands`.
+    """
     calls: list[str] = []
-    words = ["epochline", "prune", directory]
-    for part in parts:
+    options: list[str] = []
+    for part in policy.policies if isinstance(policy, AnyOf) else (policy,):
         if isinstance(part, KeepLast):
             calls.append(f"epochline.KeepLast({part.n})")
-            words.append(f"--keep-last={part.n}")
+            options.append(f"--keep-last={part.n}")
         elif isinstance(part, KeepBest):
             calls.append(f"epochline.KeepBest({part.metric!r}, {part.n})")
-            words.append(f"--keep-best={part.metric}:{part.n}")
+            options.append(f"--keep-best={part.metric}:{part.n}")
         elif isinstance(part, KeepAllBut):
             ids = sorted(part.ids)
             calls.append(f"epochline.KeepAllBut({', '.join(map(repr, ids))})")
-            words += [f"--drop={one}" for one in ids]
-    python = (
-        f"import epochline\nrun = epochline.open_run({directory!r})\n"
-        f"run.prune({' | '.join(calls)}, dry_run=False)"
-    )
-    return {"python": python, "cli": shlex.join([*words, "--yes"])}
+            options += [f"--drop={one}" for one in ids]
+    return " | ".join(calls), options
 
 
 def copy_name(entry: CheckpointEntry) -> str:

@@ -35,6 +35,7 @@ CASES: list[tuple[errors.EpochlineError, type[Exception], tuple[str, ...]]] = [
     (errors.PruneBusyError("logs/a"), RuntimeError, ("'logs/a'", "try again")),
     (errors.RunBusyError("lock", "pid 1"), RuntimeError, ("pid 1", "directory of its own")),
     (errors.EventFormatError("bytes"), ValueError, ("bytes",)),
+    (errors.WhatIfError("patience is -1."), ValueError, ("patience is -1.",)),
 ]
 
 

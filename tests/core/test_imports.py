@@ -47,10 +47,14 @@ TOP = CORE | {
     "comparison",
     "contrast",
     "plot",
+    "report",
     "restore",
     "run",
     "story",
     "upkeep",
+    "what_if_replay",
+    "what_if_values",
+    "what_if_words",
 }
 
 # Module or sub-package of epochline -> the siblings and the packages of others that it may import.
@@ -100,6 +104,19 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "session": ({"errors", "events", "reader", "store", "writer"}, set()),
     "restore": (CORE, {"h5py", "ml_dtypes", "numpy"}),
     "plot": (CORE | {"run"}, {"matplotlib"}),
+    "report_style": (set(), set()),
+    "report_chart": ({"sentences"}, set()),
+    "report": (PURE | {"checkpoints", "report_chart", "report_style", "story", "timeline"}, set()),
+    "replay": ({"events"}, set()),
+    "recorded_rules": (PURE | {"replay", "timeline"}, set()),
+    "what_if_values": (PURE | {"planning", "replay", "timeline"}, set()),
+    "what_if_words": (PURE | {"recorded_rules", "replay", "timeline", "what_if_values"}, set()),
+    "what_if_replay": (
+        PURE
+        | {"planning", "recorded_rules", "replay", "retention", "run", "timeline"}
+        | {"what_if_values", "what_if_words"},
+        set(),
+    ),
     "run": (CORE | {"archive", "plot", "restore", "upkeep"}, set()),
     "cli": (TOP, {"numpy", "rich"}),
     "__init__": (TOP, set()),

@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, Frame, Page, expect
 
+from epochline import open_run
+from epochline.report import report_html
+from tests.end_to_end import sample_logs
 from tests.end_to_end.conftest import StartTensorBoard, one_tensorboard
 from tests.end_to_end.panel import Panel
 from tests.end_to_end.sample_logs import BEST_ID
@@ -31,9 +34,9 @@ def axe() -> str:
     return AXE.read_text("utf-8")
 
 
-def _violations(panel: Panel, axe: str) -> list[str]:
-    panel.frame.evaluate(axe)
-    found: list[dict[str, Any]] = panel.frame.evaluate(
+def _violations(page: Frame | Page, axe: str) -> list[str]:
+    page.evaluate(axe)
+    found: list[dict[str, Any]] = page.evaluate(
         "rules => axe.run(document, {runOnly: {type: 'tag', values: rules},"
         " resultTypes: ['violations']}).then(({violations}) => violations)",
         RULES,
@@ -56,7 +59,7 @@ def test_no_state_has_a_violation(panel: Panel, axe: str, theme: Theme) -> None:
     def look(state: str) -> None:
         for width in WIDTHS:
             panel.page.set_viewport_size({"width": width, "height": 900})
-            if problems := _violations(panel, axe):
+            if problems := _violations(panel.frame, axe):
                 found[f"{state}, {width} px"] = problems
 
     panel.open(("pima", "pima-decay"))
@@ -105,6 +108,41 @@ def test_no_state_has_a_violation(panel: Panel, axe: str, theme: Theme) -> None:
     assert found == {}
 
 
+@one_tensorboard
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_what_if_has_no_violation(panel: Panel, axe: str, theme: Theme) -> None:
+    """Sliders, numbers, choices and what they would have done; with and without a callback."""
+    panel.page.emulate_media(color_scheme=theme)
+    found: dict[str, list[str]] = {}
+    for run, settings in (("pima", "patience=2&last=1"), ("pima-decay", "")):
+        panel.open((run,), whatif=f"run={run}&{settings}")
+        expect(panel.details.get_by_role("status")).to_contain_text("checkpoint")
+        for more in panel.frame.get_by_text("More settings").all():
+            more.click()
+        for width in WIDTHS:
+            panel.page.set_viewport_size({"width": width, "height": 900})
+            if problems := _violations(panel.frame, axe):
+                found[f"{run}, {width} px"] = problems
+
+    assert found == {}
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_report_has_no_violation(browser: Browser, axe: str, theme: Theme, tmp_path: Path) -> None:
+    """The file that is exported, in both of its themes, on a wide and on a narrow page."""
+    sample_logs.write(tmp_path)
+    run = open_run(tmp_path / "pima")
+    report = tmp_path / "report.html"
+    report.write_text(report_html(run.name, run.timeline, run.state), "utf-8")
+    context = browser.new_context(color_scheme=theme, offline=True)
+    page = context.new_page()
+    page.goto(report.as_uri())
+    for width in (400, *WIDTHS):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert _violations(page, axe) == []
+    context.close()
+
+
 def test_empty_state_has_no_violation(
     start_tensorboard: StartTensorBoard,
     new_panel: Callable[[TensorBoard], Panel],
@@ -116,4 +154,4 @@ def test_empty_state_has_no_violation(
     for theme in ("light", "dark"):
         panel.page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
         panel.open()
-        assert _violations(panel, axe) == []
+        assert _violations(panel.frame, axe) == []

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gzip
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from epochline.cli import main
 from epochline.restore.mailbox import Mailbox
 from tests.end_to_end import sample_logs
 from tests.end_to_end.golden import assert_golden
@@ -39,6 +41,11 @@ def _only_sample_runs(tensorboard: TensorBoard, answer: Any) -> Any:
         ("checkpoint", "checkpoint", {"run": "pima", "id": sample_logs.BEST_ID, "verify": "1"}),
         ("why", "why", {"run": "pima"}),
         ("weights", "weights", {"run": "pima", "id": sample_logs.BEST_ID}),
+        (
+            "what_if",
+            "whatif",
+            {"run": "pima", "patience": "2", "factor": "0.1", "last": "2", "gpus": "4"},
+        ),
         ("plan", "plan", {"run": "pima", "ids": "c0ffee0000000002,c0ffee0000000013"}),
         ("diff", "diff", {"run": "pima", "a": "c0ffee0000000009", "b": sample_logs.BEST_ID}),
         ("scalar_tags", "scalars", {"run": "pima"}),
@@ -62,6 +69,20 @@ def test_answer_is_the_golden_one(
 
     assert reply.status == (404 if name == "error" else 200)
     assert_golden(name, _only_sample_runs(tensorboard, reply.json), tensorboard.logdir)
+
+
+@pytest.mark.parametrize("run", ["pima", "pima-decay"])
+def test_report_is_the_file_of_the_command_line(
+    tensorboard: TensorBoard, tmp_path: Path, run: str
+) -> None:
+    """The same bytes from both, as an attachment that no browser shows as a page of TensorBoard."""
+    written = tmp_path / "report.html"
+    assert main(["export", str(tensorboard.logdir / run), "--html", str(written)]) == 0
+    reply = tensorboard.request("GET", f"data/plugin/epochline/report?run={run}")
+
+    assert reply.body.decode() == written.read_text("utf-8")
+    assert reply.headers["content-type"].startswith("text/html")
+    assert reply.headers["content-disposition"].startswith("attachment")
 
 
 def test_no_record_is_missing(tensorboard: TensorBoard) -> None:
@@ -123,6 +144,21 @@ def test_gap_is_told(tensorboard: TensorBoard) -> None:
         ("checkpoint?run=pima&id=ffff", 404, "not_found", "epoch=1, 4, 7"),
         ("checkpoint?run=pima&id=c0ff", 404, "not_found", "ids begin so"),
         ("checkpoint?run=pima&id=c0&verify=yes", 400, "bad_request", "must be 0 or 1"),
+        ("report", 400, "bad_request", "'run' is missing"),
+        ("report?run=pyma", 404, "not_found", "'pima', 'pima-decay'"),
+        ("whatif", 400, "bad_request", "'run' is missing"),
+        ("whatif?run=pima&patience=-1", 400, "bad_request", "patience is -1"),
+        ("whatif?run=pima&patience=1.5", 400, "bad_request", "must be a whole number"),
+        ("whatif?run=pima&patience=1e300", 400, "bad_request", "must be a whole number"),
+        ("whatif?run=pima&patience=nan", 400, "bad_request", "must be a whole number"),
+        ("whatif?run=pima&min_delta=few", 400, "bad_request", "must be a number"),
+        ("whatif?run=pima&min_delta=nan", 400, "bad_request", "min_delta is nan"),
+        ("whatif?run=pima&monitor=<b>", 400, "bad_request", "no metric '<b>'"),
+        ("whatif?run=pima&mode=up", 400, "bad_request", "mode is 'up'"),
+        ("whatif?run=pima&factor=2", 400, "bad_request", "factor is 2.0"),
+        ("whatif?run=pima&best=1&metric=nope", 400, "bad_request", "no metric 'nope'"),
+        ("whatif?run=pima&gpus=0", 400, "bad_request", "gpus is 0"),
+        ("whatif?run=pima&patience=1&patience=2", 400, "bad_request", "given 2 times"),
         ("diff?run=pima&a=c0ffee0000000012", 400, "bad_request", "'b' is missing"),
         ("diff?run=pima&a=c0ffee0000000012&b=ffff", 404, "not_found", "epoch=1, 4, 7"),
         ("diff?run=pima&a=c0ffee0000000012&b=c0ffee0000000005", 409, "conflict", "epoch 5"),

@@ -22,6 +22,7 @@ from epochline.adoption import (
     run_around,
 )
 from epochline.cli.command import CommandError, add_json, checkpoint_at, open_runs
+from epochline.cli.keeping import add_keep, best_policy, kept_parts
 from epochline.cli.output import console, emit, emit_json, styled, table
 from epochline.errors import CheckpointMissingError, RunNotFoundError
 from epochline.events import Tier
@@ -34,8 +35,6 @@ from epochline.retention import (
     AnyOf,
     KeepAll,
     KeepAllBut,
-    KeepBest,
-    KeepEvery,
     KeepLast,
     Retention,
     RetentionPolicy,
@@ -74,18 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a run directory, or one with runs below it; with --undo also a CHECKPOINT",
     )
     keep = parser.add_argument_group("what to keep: all that any of these keeps")
-    keep.add_argument("--keep-last", metavar="N", type=int, help="the newest N")
-    keep.add_argument(
-        "--keep-best",
-        metavar="METRIC:N",
-        action="append",
-        default=[],
-        help="the best N by METRIC (1 when :N is left out); may be given several times",
-    )
-    keep.add_argument("--keep-every", metavar="N", type=int, help="one of every N epochs")
-    keep.add_argument(
-        "--keep-every-seconds", metavar="S", type=float, help="one of every S seconds"
-    )
+    add_keep(keep)
     keep.add_argument(
         "--drop",
         metavar="ID",
@@ -177,23 +165,10 @@ def _policy(args: argparse.Namespace) -> RetentionPolicy:
 
 
 def _parts(args: argparse.Namespace) -> list[RetentionPolicy]:
-    parts: list[RetentionPolicy] = [] if args.keep_last is None else [KeepLast(args.keep_last)]
-    parts += [_best(text) for text in args.keep_best]
-    if args.keep_every is not None:
-        parts.append(KeepEvery(epochs=args.keep_every))
-    if args.keep_every_seconds is not None:
-        parts.append(KeepEvery(seconds=args.keep_every_seconds))
+    parts = kept_parts(args)
     if args.drop:
         parts.append(KeepAllBut(*args.drop))
     return parts
-
-
-def _best(text: str) -> KeepBest:
-    metric, _, count = text.partition(":")
-    if not metric or (count and not count.isdecimal()):
-        message = f"--keep-best got {text!r}. Write METRIC:N, such as val_loss:3."
-        raise CommandError(message)
-    return KeepBest(metric, int(count or 1))
 
 
 def _targets(args: argparse.Namespace, policy: RetentionPolicy) -> list[_Target]:
@@ -222,7 +197,7 @@ def _foreign(folder: Path, args: argparse.Namespace, policy: RetentionPolicy) ->
     if args.keep_every is not None and unknown:
         message = f"--keep-every needs the epoch, and nothing tells that of {unknown[0]}."
         raise CommandError(message)
-    for metric in (_best(text).metric for text in args.keep_best):
+    for metric in (best_policy(text).metric for text in args.keep_best):
         unsure = (file for file in files if file.confidence is Confidence.GUESS)
         without = (file for file in files if metric not in file.metrics)
         for file in (*without, *unsure):

@@ -5,6 +5,7 @@
  * A failure is one of two: the server answered with an error in words (`ApiError`), or it did not
  * answer in our language at all (`Unreachable`).
  */
+import type { Question } from '../model/question';
 import { type Decoder, decode, ShapeError } from './decode';
 import type {
   Annotation,
@@ -21,6 +22,7 @@ import type {
   Timelines,
   UndoAnswer,
   Weights,
+  WhatIf,
 } from './types';
 
 const TIMEOUT_MS = 30_000;
@@ -64,6 +66,10 @@ export interface Api {
   diff(a: Named, b: Named, signal: AbortSignal): Promise<Diff>;
   /** The story of a run, as `epochline why` tells it. */
   why(run: string): Promise<Story>;
+  /** What other settings would have done; those that are not given are as they were. */
+  whatIf(question: Question): Promise<WhatIf>;
+  /** The run as one HTML file. */
+  report(run: string): Promise<string>;
   /** What a prune would do; changes nothing. */
   plan(run: string, rule: PruneRule): Promise<PrunePlan>;
   restore(run: string, id: string): Promise<RestoreAnswer>;
@@ -101,6 +107,18 @@ async function body(response: Response): Promise<unknown> {
     return await response.json();
   } catch {
     throw new Unreachable(`The answer (${response.status}) is not JSON.`);
+  }
+}
+
+const asText: Decoder<string> = (value) => String(value);
+
+/** An answer that is no JSON, unless it is a refusal. */
+async function readText(response: Response): Promise<string> {
+  if (!response.ok) return read(response, asText);
+  try {
+    return await response.text();
+  } catch {
+    throw new Unreachable('The answer ended before it was whole.');
   }
 }
 
@@ -207,6 +225,12 @@ export function httpApi(): Api {
     },
     async why(run) {
       return read(await send(query('why', { run }), {}), decode.why);
+    },
+    async whatIf({ run, settings }) {
+      return read(await send(query('whatif', { run, ...settings }), {}), decode.whatIf);
+    },
+    async report(run) {
+      return readText(await send(query('report', { run }), {}));
     },
     async plan(run, rule) {
       const texts: Record<string, string> =

@@ -22,6 +22,7 @@ import {
   type Scalars,
   type ScalarTags,
   STATUSES,
+  STOP_VERDICTS,
   STORY_KINDS,
   type Story,
   type Timeline,
@@ -30,6 +31,7 @@ import {
   type UndoAnswer,
   WEIGHTS_KINDS,
   type Weights,
+  type WhatIf,
 } from './types';
 
 export class ShapeError extends Error {
@@ -427,6 +429,38 @@ const why: Decoder<Story> = object({
   ),
 });
 
+const assumedMoment = { session: count, epoch: integer, step: integer, wall_time: number };
+
+const rule = { monitor: text, mode: oneOf(DIRECTIONS), min_delta: num, patience: number };
+
+const rules = {
+  early_stopping: nullable(object({ ...rule, baseline: num, start_from_epoch: integer })),
+  reduce_lr: nullable(object({ ...rule, factor: num, cooldown: number, min_lr: num })),
+};
+
+const whatIf: Decoder<WhatIf> = object({
+  ...rules,
+  run: text,
+  epochs: count,
+  recorded: object(rules),
+  stop: nullable(object({ ...assumedMoment, verdict: oneOf(STOP_VERDICTS), exact: flag })),
+  cuts: list(
+    object({
+      ...assumedMoment,
+      optimizer: text,
+      lr_before: num,
+      lr_after: num,
+      recorded: flag,
+      exact: flag,
+    }),
+  ),
+  differs_from: nullable(integer),
+  checkpoints: object({ kept: list(text), pruned: list(text), never: list(text) }),
+  sentences: list(text),
+  notes: list(text),
+  commands,
+});
+
 const failure = object({ code: oneOf(ERROR_CODES), message: text, hint: text });
 
 const error: Decoder<ErrorAnswer> = object({ error: failure });
@@ -451,6 +485,7 @@ export const decode = {
   plan,
   prune,
   undo,
+  whatIf,
   why,
   error,
 } as const;

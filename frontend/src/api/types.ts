@@ -372,6 +372,68 @@ export interface UndoAnswer {
   message: string;
 }
 
+export const STOP_VERDICTS = ['earlier', 'at_end', 'later', 'never'] as const;
+
+/** When something would have happened. */
+export interface AssumedMoment {
+  session: number;
+  epoch: number;
+  step: number;
+  wall_time: number;
+}
+
+export interface EarlyStoppingRule {
+  monitor: string;
+  mode: Direction;
+  min_delta: Num;
+  patience: number;
+  baseline: Num;
+  start_from_epoch: number;
+}
+
+export interface PlateauRule {
+  monitor: string;
+  mode: Direction;
+  min_delta: Num;
+  patience: number;
+  factor: Num;
+  cooldown: number;
+  min_lr: Num;
+}
+
+export interface AssumedStop extends AssumedMoment {
+  verdict: (typeof STOP_VERDICTS)[number];
+  /** Whether the training would have been the same up to there. */
+  exact: boolean;
+}
+
+export interface AssumedCut extends AssumedMoment {
+  optimizer: string;
+  lr_before: Num;
+  lr_after: Num;
+  /** Whether the training did the same. */
+  recorded: boolean;
+  exact: boolean;
+}
+
+/** What other settings would have done. */
+export interface WhatIf {
+  run: string;
+  epochs: number;
+  /** What was replayed; null for none. */
+  early_stopping: EarlyStoppingRule | null;
+  reduce_lr: PlateauRule | null;
+  recorded: { early_stopping: EarlyStoppingRule | null; reduce_lr: PlateauRule | null };
+  stop: AssumedStop | null;
+  cuts: AssumedCut[];
+  /** First zero-based epoch that would have been another. */
+  differs_from: number | null;
+  checkpoints: { kept: string[]; pruned: string[]; never: string[] };
+  sentences: string[];
+  notes: string[];
+  commands: Commands;
+}
+
 /** The story of a run, as `epochline why` tells it. */
 export interface Story {
   run: string;

@@ -17,7 +17,9 @@ export type Shape =
   | 'cross'
   | 'triangle'
   | 'square'
-  | 'diamond';
+  | 'diamond'
+  | 'assumed-cut'
+  | 'assumed-stop';
 
 export interface Glyph {
   readonly path: string;
@@ -41,6 +43,8 @@ export const GLYPHS: Record<Shape, Glyph> = {
   triangle: { path: 'M-5-3.5H5L0 5Z', filled: true, label: 'learning rate' },
   square: { path: 'M-4-4H4V4H-4Z', filled: true, label: 'stop' },
   diamond: { path: 'M0-5.5 5.5 0 0 5.5-5.5 0Z', filled: true, label: 'restore' },
+  'assumed-cut': { path: 'M-5.5-4H5.5L0 5.5Z', filled: false, label: 'would cut' },
+  'assumed-stop': { path: 'M-4.5-4.5H4.5V4.5H-4.5Z', filled: false, label: 'would stop' },
 };
 
 /** Reading order of the legend. */

@@ -27,6 +27,8 @@ export interface Mark {
   readonly faded: boolean;
   /** Written beside the mark. */
   readonly label?: string;
+  /** Of what did not happen: it cannot be selected. */
+  readonly assumed?: true;
   /** Where the label has most room. */
   readonly labelBelow?: boolean;
 }
@@ -239,6 +241,7 @@ export function hitMark(
   let found: PlacedMark | null = null;
   let nearest = reach * reach;
   for (const item of placed) {
+    if (item.mark.assumed) continue;
     const distance = (item.left - left) ** 2 + (item.top - top) ** 2;
     // Later marks lie on top: on a tie they win.
     if (distance <= nearest) {

@@ -25,6 +25,7 @@ const FULL: LinkState = {
     { kind: 'checkpoint', run: 'b~', id: '2' },
   ],
   why: 'a/b',
+  whatIf: { run: 'a&b=c', settings: { patience: '3', monitor: 'val=&loss', baseline: 'none' } },
   columns: ['status', 'delta:a,b'],
 };
 
@@ -65,9 +66,15 @@ describe('a link', () => {
     '#epochline&p.other.metric=x&=&&p.epochline.best=',
     '#scalars&p.epochline.zoom=1~2~3&p.epochline.axis=sideways',
     '#epochline&p.epochline.sort=-nothing&p.epochline.status=lost&p.epochline.columns=%5B%22x%22%5D',
+    '#epochline&p.epochline.whatif=patience%3D3',
     '#epochline&p.epochline.smooth=1&p.epochline.columns=status&p.epochline.outliers=1',
   ])('that is broken (%s) is the default view', (hash) => {
     expect(parseLink(parseHash(hash))).toEqual(DEFAULT_LINK);
+  });
+
+  test('asks for known settings only', () => {
+    const { whatIf } = parseLink({ whatif: 'run=a&pace=3&patience=&cooldown=2&run=b' });
+    expect(whatIf).toEqual({ run: 'a', settings: { cooldown: '2' } });
   });
 
   test('keeps a zoom that is odd, but valid', () => {

@@ -7,6 +7,7 @@
 import { DIRECTIONS, type Direction } from '../api/types';
 import { AXES, type Axis } from './axis';
 import { type ColumnId, isColumnId } from './columns';
+import { formatQuestion, parseQuestion, type Question } from './question';
 import { DEFAULT_SORT, NO_FILTER, type RowFilter, type Sort, STATUS_FILTERS } from './rows';
 import { ALL_RUNS, type RunFilter } from './run-filter';
 import { MAX_SMOOTHING } from './smooth';
@@ -29,6 +30,7 @@ export const LINK_KEYS = [
   'columns',
   'compare',
   'why',
+  'whatif',
 ] as const;
 export type LinkKey = (typeof LINK_KEYS)[number];
 
@@ -54,6 +56,8 @@ export interface LinkState {
   readonly compare: Pair | null;
   /** The run whose story is told. */
   readonly why: string | null;
+  /** The other settings that are replayed. */
+  readonly whatIf: Question | null;
 }
 
 export type Pair = readonly [CheckpointTarget, CheckpointTarget];
@@ -73,6 +77,7 @@ export const DEFAULT_LINK: LinkState = {
   columns: null,
   compare: null,
   why: null,
+  whatIf: null,
 };
 
 function formatSort({ column, descending }: Sort): string {
@@ -104,6 +109,7 @@ export function formatLink(state: LinkState): Record<LinkKey, string> {
     columns: state.columns === null ? '' : JSON.stringify(state.columns),
     compare: state.compare === null ? '' : JSON.stringify(state.compare.map(targetKey)),
     why: state.why ?? '',
+    whatif: state.whatIf === null ? '' : formatQuestion(state.whatIf),
   };
 }
 
@@ -164,6 +170,7 @@ export function parseLink(values: Partial<Record<LinkKey, string>>): LinkState {
     columns: parseColumns(values.columns ?? ''),
     compare: parsePair(values.compare ?? ''),
     why: values.why || null,
+    whatIf: parseQuestion(values.whatif ?? ''),
   };
 }
 

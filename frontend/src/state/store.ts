@@ -6,6 +6,7 @@
 import { batch, computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import type { ApiError } from '../api/client';
 import type { Actions, Permission, Runs } from '../api/types';
+import type { Assumed } from '../layout/assumed';
 import { formatLink, type LinkState } from '../model/deep-link';
 import { type Lineage, lineageOf } from '../model/lineage';
 import type { Theme } from '../model/palette';
@@ -43,6 +44,8 @@ export interface Store extends RunSignals, RowSignals, PointingSignals {
   /** Folders of the list of runs that are folded. */
   readonly foldedGroups: Signal<ReadonlySet<string>>;
   readonly lineage: ReadonlySignal<Lineage>;
+  /** What other settings would have done, as the charts show it. */
+  readonly assumed: Signal<Assumed | null>;
   /** Said aloud by screen readers. */
   readonly announcement: Signal<string>;
 
@@ -113,6 +116,7 @@ export function createStore(initial: LinkState, framedByStranger = false): Store
     railSearch: signal(''),
     foldedGroups: signal<ReadonlySet<string>>(new Set()),
     lineage: computed(() => lineageOf(models.value.values())),
+    assumed: signal(null),
     announcement: signal(''),
     ...ofRuns,
     ...ofRows,

@@ -15,6 +15,7 @@ import type {
   Story,
   Timeline,
   Weights,
+  WhatIf,
 } from '../api/types';
 
 const START = 1_700_000_000;
@@ -309,6 +310,34 @@ export function storyAnswer(part: Partial<Story> = {}): Story {
   };
 }
 
+const RULE = { monitor: 'val_loss', mode: 'min', min_delta: 0, patience: 3 } as const;
+
+export function whatIfAnswer(part: Partial<WhatIf> = {}): WhatIf {
+  const early = { ...RULE, baseline: null, start_from_epoch: 0 };
+  return {
+    run: 'pima',
+    epochs: 2,
+    early_stopping: early,
+    reduce_lr: null,
+    recorded: { early_stopping: early, reduce_lr: null },
+    stop: {
+      verdict: 'earlier',
+      session: 0,
+      epoch: 0,
+      step: 52,
+      wall_time: START + 1,
+      exact: true,
+    },
+    cuts: [],
+    differs_from: null,
+    checkpoints: { kept: ['a'], pruned: [], never: ['b'] },
+    sentences: ['EarlyStopping would have stopped after epoch 1.', 'That saves 1 epoch of 2.'],
+    notes: [],
+    commands: commands('whatif'),
+    ...part,
+  };
+}
+
 /** A server that knows these timelines; parts of it can be replaced. */
 export function fakeApi(timelines: readonly Timeline[], part: Partial<Api> = {}): Api {
   const answer = runsAnswer(timelines);
@@ -330,6 +359,8 @@ export function fakeApi(timelines: readonly Timeline[], part: Partial<Api> = {})
     diff: async (a, b) => diffAnswer({ run: a.run, run_b: b.run, a: a.id, b: b.id }),
     weights: async (run, id) => ({ ...weightsAnswer(), run, id }),
     why: async (run) => storyAnswer({ run }),
+    report: async (run) => `<!doctype html><title>${run}</title>`,
+    whatIf: async ({ run }) => whatIfAnswer({ run }),
     plan: async (run) => prunePlan({ run }),
     pin: async (run, id, pinned) => ({
       run,

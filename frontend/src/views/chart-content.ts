@@ -47,6 +47,13 @@ export function useShared(store: Store) {
       const lines = learningRateMarks(runs, axis.value).map((mark) => mark.x);
       return lines.length > MOST_HAIRLINES ? [] : lines;
     }),
+    assumed: useComputed(() => {
+      const { assumed, shownRuns } = store;
+      if (assumed.value === null) return null;
+      const { end, differs } = assumed.value;
+      // Where there are others, these went on.
+      return { end, differs, alone: shownRuns.value.length === 1 };
+    }),
     /** The run whose curves are drawn over the others; none where there are no others. */
     focused: useComputed(() => {
       const runs = store.shownRuns.value;
@@ -63,7 +70,7 @@ function inside(marks: readonly Mark[], [min, max]: Range): number[] {
 }
 
 export function useMetricPlot(store: Store, shared: Shared): PlotSignals {
-  const { axis, logScale, x, selectedKey, hairlines, focused } = shared;
+  const { axis, logScale, x, selectedKey, hairlines, focused, assumed } = shared;
   const smoothing = useComputed(() => store.link.value.smoothing);
   const ignoreOutliers = useComputed(() => store.link.value.ignoreOutliers);
   const view = useComputed<MetricView | null>(() => {
@@ -79,7 +86,8 @@ export function useMetricPlot(store: Store, shared: Shared): PlotSignals {
   const marks = useComputed(() => {
     const rank = store.choice.value?.rank ?? '';
     const direction = store.direction.value;
-    return curveMarks(store.shownRuns.value, axis.value, rank, direction, selectedKey.value);
+    const own = curveMarks(store.shownRuns.value, axis.value, rank, direction, selectedKey.value);
+    return [...own, ...(store.assumed.value?.metricMarks ?? [])];
   });
   const content = useComputed<PlotContent>(() => {
     const rank = store.choice.value?.rank ?? '';
@@ -91,6 +99,7 @@ export function useMetricPlot(store: Store, shared: Shared): PlotSignals {
       y: yRange(extent.value, inside(marks.value, x.value), logScale.value),
       selectedKey: selectedKey.value,
       hairlines: hairlines.value,
+      assumed: assumed.value,
       locate: (_, target) => {
         const model = models.get(target.run);
         const row = target.kind === 'checkpoint' ? model?.checkpointById.get(target.id) : undefined;
@@ -107,9 +116,15 @@ export function useMetricPlot(store: Store, shared: Shared): PlotSignals {
 }
 
 export function useRatePlot(store: Store, shared: Shared): PlotSignals {
-  const { axis, x, selectedKey, hairlines, focused } = shared;
-  const curves = useComputed(() => learningRateCurves(store.shownRuns.value, axis.value));
-  const marks = useComputed(() => learningRateMarks(store.shownRuns.value, axis.value));
+  const { axis, x, selectedKey, hairlines, focused, assumed } = shared;
+  const curves = useComputed(() => [
+    ...learningRateCurves(store.shownRuns.value, axis.value),
+    ...(store.assumed.value?.rateCurves ?? []),
+  ]);
+  const marks = useComputed(() => [
+    ...learningRateMarks(store.shownRuns.value, axis.value),
+    ...(store.assumed.value?.rateMarks ?? []),
+  ]);
   const content = useComputed<PlotContent>(() => ({
     curves: curves.value,
     marks: marks.value,
@@ -117,6 +132,7 @@ export function useRatePlot(store: Store, shared: Shared): PlotSignals {
     y: yRange(extentOf(curves.value, x.value, true, false), [], true),
     selectedKey: selectedKey.value,
     hairlines: hairlines.value,
+    assumed: assumed.value,
     locate: (key) => marks.value.find((mark) => mark.key === key) ?? null,
   }));
   const focus = useComputed(() =>
@@ -126,8 +142,13 @@ export function useRatePlot(store: Store, shared: Shared): PlotSignals {
 }
 
 export function useLanePlot(store: Store, shared: Shared): PlotSignals {
-  const { axis, x, selectedKey, hairlines } = shared;
-  const marks = useComputed(() => laneMarks(store.shownRuns.value, axis.value));
+  const { axis, x, selectedKey, hairlines, assumed } = shared;
+  const all = useComputed(() => laneMarks(store.shownRuns.value, axis.value));
+  const marks = useComputed(() => {
+    const gone = store.assumed.value?.gone;
+    if (gone === undefined) return all.value;
+    return all.value.map((mark) => (gone.has(mark.key) ? { ...mark, faded: true } : mark));
+  });
   const byKey = useComputed(() => new Map(marks.value.map((mark) => [mark.key, mark])));
   const content = useComputed<PlotContent>(() => ({
     curves: NONE,
@@ -136,6 +157,7 @@ export function useLanePlot(store: Store, shared: Shared): PlotSignals {
     y: [-0.5, Math.max(1, store.shownRuns.value.length) - 0.5],
     selectedKey: selectedKey.value,
     hairlines: hairlines.value,
+    assumed: assumed.value,
     locate: (key) => byKey.value.get(key) ?? null,
   }));
   return { content, focus: useComputed(() => NONE) };

@@ -8,13 +8,22 @@ import { isNarrow, viewport } from './viewport';
 
 const CheckpointPane = lazyPart(() => import('./panes').then((part) => part.CheckpointPane));
 const WhyPane = lazyPart(() => import('./panes').then((part) => part.WhyPane));
+const WhatIfPane = lazyPart(() => import('./what-if-pane').then((part) => part.WhatIfPane));
 const DecisionPane = lazyPart(() => import('./panes').then((part) => part.DecisionPane));
 
 export function Details() {
   const store = useStore();
   const checkpoint = store.selectedCheckpoint.value;
   const decision = store.selectedDecision.value;
-  const { selection, why } = store.link.value;
+  const { selection, why, whatIf } = store.link.value;
+  if (whatIf !== null) {
+    const { run } = whatIf;
+    return (
+      <Pane run={run} title={`What if · ${run}`} close={() => store.change({ whatIf: null })}>
+        <WhatIfPane question={whatIf} />
+      </Pane>
+    );
+  }
   if (why !== null) {
     // The story follows what is selected.
     const run = selection?.run ?? why;

@@ -7,7 +7,7 @@ import { useStore } from '../state/context';
 import { GlyphIcon } from './glyph';
 
 export function Legend() {
-  const { shownRuns, choice } = useStore();
+  const { shownRuns, choice, assumed } = useStore();
   const shapes = useComputed(() => {
     const seen = new Set<Shape>();
     for (const { model, best } of shownRuns.value) {
@@ -19,6 +19,12 @@ export function Legend() {
         const shape = decisionShape(decision);
         if (shape !== null) seen.add(shape);
       }
+    }
+    for (const { shape } of [
+      ...(assumed.value?.metricMarks ?? []),
+      ...(assumed.value?.rateMarks ?? []),
+    ]) {
+      seen.add(shape);
     }
     return SHAPES.filter((shape) => seen.has(shape));
   }).value;

@@ -45,6 +45,13 @@ export interface PlotContent {
   readonly x: Range;
   readonly y: Range;
   readonly selectedKey: string | null;
+  /** What other settings would have changed: where nothing comes any more, and where it is another. */
+  readonly assumed: {
+    readonly end: number | null;
+    readonly differs: number | null;
+    /** Whether all that comes later would not be there. */
+    readonly alone: boolean;
+  } | null;
   /** x of thin vertical lines: where something changed. */
   readonly hairlines: readonly number[];
   /** Where a target lies, also when it has no mark of its own here. */
@@ -269,13 +276,15 @@ export class Plot {
   }
 
   #drawMarks(): void {
-    const { marks, selectedKey } = this.#content;
+    const { marks, selectedKey, assumed } = this.#content;
     const area = this.#area;
     this.#placed = placeMarks(marks, this.#scaleX.toPixel, this.#scaleY.toPixel, area, selectedKey);
     const shown = this.#placed.map(({ mark }) => mark);
-    this.#marks.draw(this.#size, [...this.#view, selectedKey, ...shown], (ctx) =>
-      this.#paintMarks(ctx),
-    );
+    const seen = [...this.#view, selectedKey, ...Object.values(assumed ?? {}), ...shown];
+    this.#marks.draw(this.#size, seen, (ctx) => {
+      this.#paintAssumed(ctx);
+      this.#paintMarks(ctx);
+    });
   }
 
   #paintAxes(ctx: CanvasRenderingContext2D): void {
@@ -318,6 +327,33 @@ export class Plot {
     });
   }
 
+  #paintAssumed(ctx: CanvasRenderingContext2D): void {
+    if (this.#content.assumed === null) return;
+    const { end, differs, alone } = this.#content.assumed;
+    const { tokens } = this.#frame;
+    const { width, height } = this.#area;
+    this.#inside(ctx, 0, () => {
+      ctx.strokeStyle = tokens.accent;
+      ctx.fillStyle = tokens.bg;
+      ctx.lineWidth = 1.5;
+      for (const [x, dash] of [
+        [differs, [5, 4]],
+        [end, []],
+      ] as const) {
+        if (x === null) continue;
+        const left = Math.round(this.#scaleX.toPixel(x)) + 0.5;
+        ctx.globalAlpha = 0.65;
+        if (x === end && alone) ctx.fillRect(left, 0, width - left, height);
+        ctx.globalAlpha = 1;
+        ctx.setLineDash([...dash]);
+        ctx.beginPath();
+        ctx.moveTo(left, 0);
+        ctx.lineTo(left, height);
+        ctx.stroke();
+      }
+    });
+  }
+
   #paintCurves(ctx: CanvasRenderingContext2D, curves: readonly DrawnCurve[], halo?: string): void {
     const scales = {
       x: this.#scaleX,
@@ -331,7 +367,8 @@ export class Plot {
   }
 
   #paintMarks(ctx: CanvasRenderingContext2D): void {
-    const { selectedKey } = this.#content;
+    const { selectedKey, assumed } = this.#content;
+    const end = (assumed?.alone ? assumed.end : null) ?? Number.POSITIVE_INFINITY;
     const area = this.#area;
     const { tokens } = this.#frame;
     const crowd = crowding(this.#placed, area.width);
@@ -340,7 +377,7 @@ export class Plot {
         const { shape, color, strong, faded, label, labelBelow } = mark;
         if (mark.key === selectedKey) drawSelection(ctx, left, top, strong ? 14 : 11, tokens);
         const size = strong ? 1.25 : isPlain(mark) ? 0.85 * crowd : 0.85;
-        ctx.globalAlpha = faded ? 0.45 : 1;
+        ctx.globalAlpha = faded || mark.x > end ? 0.45 : 1;
         drawMark(ctx, { shape, color, size, ratio: window.devicePixelRatio, tokens }, left, top);
         ctx.globalAlpha = 1;
         if (label === undefined) continue;

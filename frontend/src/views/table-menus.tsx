@@ -1,11 +1,14 @@
 /** What opens from the buttons above the table: its columns, and the table as a file. Loaded when needed. */
+import { useState } from 'preact/hooks';
 import { downloadText } from '../host/download';
 import { allColumns, type ColumnId, metricOfColumn } from '../model/columns';
 import { toCsv, toJson } from '../model/export';
 import { plural } from '../model/format';
-import { useStore } from '../state/context';
+import { usePanel, useStore } from '../state/context';
 import type { Column } from './columns';
 import { columnLabel } from './columns';
+import { FailureText } from './failure-text';
+import { type Failure, toFailure } from './use-request';
 
 interface ColumnProps {
   readonly columns: readonly Column[];
@@ -63,12 +66,52 @@ interface ExportProps {
   readonly onDone: () => void;
 }
 
+/** A run as one HTML file: its curves, what happened and why, and its checkpoints. */
+function Reports({ runs, onDone }: { runs: readonly string[]; onDone: () => void }) {
+  const { api, store } = usePanel();
+  const [run, setRun] = useState(store.link.value.selection?.run ?? runs[0] ?? '');
+  const [failure, setFailure] = useState<Failure | null>(null);
+  if (runs.length === 0) return null;
+  const save = async () => {
+    try {
+      downloadText(`${run.replaceAll('/', '-')}.html`, 'text/html', await api.report(run));
+      store.announcement.value = `The report of ${run} was saved.`;
+      onDone();
+    } catch (cause) {
+      setFailure(toFailure(cause));
+    }
+  };
+  return (
+    <>
+      <p class="muted">A run with its curves, as one HTML file</p>
+      {runs.length > 1 && (
+        <select
+          aria-label="Run to report"
+          value={run}
+          onChange={({ currentTarget }) => setRun(currentTarget.value)}
+        >
+          {runs.map((name) => (
+            <option key={name} value={name}>
+              {name}
+            </option>
+          ))}
+        </select>
+      )}
+      <button type="button" class="button" onClick={save}>
+        Report
+      </button>
+      {failure !== null && <FailureText failure={failure} />}
+    </>
+  );
+}
+
 /** The rows as they are listed, with all that the table could show of them. */
 export function ExportChoice({ metrics, onDone }: ExportProps) {
-  const { rows, announcement } = useStore();
+  const { rows, announcement, shownModels } = useStore();
   const count = plural(rows.value.length, 'checkpoint');
   return (
     <div class="export-choice">
+      <Reports runs={shownModels.value.map(({ name }) => name)} onDone={onDone} />
       <p class="muted">{count}, as filtered and sorted now</p>
       {FORMATS.map(([name, suffix, type, write]) => (
         <button

@@ -34,6 +34,7 @@ export function Toolbar() {
       </div>
       <ChartSettings />
       <span class="spring" />
+      <WhatIfButton />
       <StoryButton />
       {zoom !== null && (
         <button type="button" class="button" onClick={() => store.change({ zoom: null })}>
@@ -57,9 +58,28 @@ function StoryButton() {
       class="button"
       aria-pressed={why !== null}
       title="What was decided, and why"
-      onClick={() => change({ why: why === null ? run : null })}
+      onClick={() => change({ why: why === null ? run : null, whatIf: null })}
     >
       Story
+    </button>
+  );
+}
+
+/** Replays other settings for the run that is selected, else for the first that is shown. */
+function WhatIfButton() {
+  const { change, link, shownModels } = useStore();
+  const { whatIf, selection } = link.value;
+  const run = selection?.run ?? shownModels.value[0]?.name;
+  if (run === undefined) return null;
+  return (
+    <button
+      type="button"
+      class="button"
+      aria-pressed={whatIf !== null}
+      title="What other settings would have done"
+      onClick={() => change({ whatIf: whatIf === null ? { run, settings: {} } : null, why: null })}
+    >
+      What if
     </button>
   );
 }
@@ -68,7 +88,7 @@ function MetricSelect() {
   const store = useStore();
   const choice = store.choice.value;
   return (
-    <label class="field">
+    <label class="field metric">
       <span>Metric</span>
       <select
         value={choice?.key ?? ''}
