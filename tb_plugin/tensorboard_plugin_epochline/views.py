@@ -214,6 +214,7 @@ def checkpoint_view(  # noqa: PLR0913 -- all but two are keywords
         "size_bytes": _bytes(entry),
         "digest": entry.digest,
         "weights_kind": entry.weights_kind,
+        "has_optimizer": entry.has_optimizer,
         "save_seconds": num(entry.save_seconds),
         "metrics": {name: num(value) for name, value in entry.metrics.items()},
         "decisions": [

@@ -9,6 +9,7 @@ const PATHS = {
   left: 'M10 4L6 8l4 4',
   right: 'M6 4l4 4-4 4',
   up: 'M8 12.5v-9M4.5 7L8 3.5 11.5 7',
+  waiting: 'M8 2.5a5.5 5.5 0 1 0 0 11 5.5 5.5 0 0 0 0-11zM8 5v3.2l2.2 1.4',
   down: 'M8 3.5v9M4.5 9L8 12.5 11.5 9',
 } as const;
 
