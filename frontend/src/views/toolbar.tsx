@@ -34,15 +34,16 @@ export function Toolbar() {
         ))}
       </div>
       <ChartSettings />
-      <span class="spring" />
-      <LiveMenu />
-      <StoryButton />
-      {zoom !== null && (
-        <button type="button" class="button" onClick={() => store.change({ zoom: null })}>
-          Show all
-        </button>
-      )}
-      <Shortcuts />
+      <div class="toolbar-end">
+        <LiveMenu />
+        <StoryButton />
+        {zoom !== null && (
+          <button type="button" class="button" onClick={() => store.change({ zoom: null })}>
+            Show all
+          </button>
+        )}
+        <Shortcuts />
+      </div>
     </header>
   );
 }
