@@ -89,11 +89,13 @@ def test_sigterm_in_the_last_epoch_is_not_swallowed(run_dir: Path) -> None:
     assert script(run_dir, epochs=2).history.epoch == [0, 1]
 
 
-def test_ctrl_c_saves_if_asked(run_dir: Path) -> None:
-    """And is a `KeyboardInterrupt` then, as always."""
+def test_ctrl_c_saves_if_asked(run_dir: Path, tmp_path: Path) -> None:
+    """And is a `KeyboardInterrupt` then, as always; the next start goes on from there."""
+    whole = state_of(script(tmp_path / "whole"))
     with pytest.raises(KeyboardInterrupt):
         script(run_dir, Send(1, 2, signal.SIGINT), resume=Resume(run_dir, interrupt=True))
     assert place(run_dir) == (1, 3)
+    assert state_of(script(run_dir)) == whole
 
 
 def test_ctrl_c_is_left_alone_otherwise(run_dir: Path) -> None:
