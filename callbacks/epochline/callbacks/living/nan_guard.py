@@ -213,15 +213,10 @@ class NanGuard:
 
     def _stopper(self) -> str:
         """Returns that `TerminateOnNaN` alone has ended the training; empty if not."""
-        fit = self._fit
-        others = (
-            item
-            for item in fit.callbacks
-            if isinstance(item, keras.callbacks.EarlyStopping)
-            and fit.session.epoch
-            and item.stopped_epoch == fit.session.epoch
-        )
-        if not isinstance(fit.stopper, keras.callbacks.TerminateOnNaN) or any(others):
+        fit, epoch = self._fit, self._fit.session.epoch
+        patience = (it for it in fit.callbacks if isinstance(it, keras.callbacks.EarlyStopping))
+        also = epoch and any(item.stopped_epoch == epoch for item in patience)
+        if also or not isinstance(fit.stopper, keras.callbacks.TerminateOnNaN):
             return ""
         return "TerminateOnNaN was to end the training, which goes on"
 
