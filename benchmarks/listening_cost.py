@@ -25,6 +25,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
+from unittest import mock
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -86,18 +87,17 @@ def run(model: keras.Model, variant: str, directory: str, batches: int) -> float
 def measure(case: str, repeats: int, root: str) -> dict[str, list[float]]:
     """Returns variant to CPU seconds of a batch, one for each repetition."""
     pace, batches = CASES[case]
-    model, usual = _model(), desk._LOOK_EVERY_SECONDS  # noqa: SLF001 – a look each second would not be seen
-    desk._LOOK_EVERY_SECONDS = pace  # noqa: SLF001
+    model = _model()
     seconds: dict[str, list[float]] = {name: [] for name in VARIANTS}
-    for repetition, name in in_turns(list(VARIANTS), repeats):
-        directory = tempfile.mkdtemp(dir=root)
-        seconds[name].append(run(model, name, directory, batches))
-        shutil.rmtree(directory)
-        print(
-            f"{case} {repetition + 1}/{repeats}  {name:30} {seconds[name][-1] * 1e6:8.2f} µs",
-            file=sys.stderr,
-        )
-    desk._LOOK_EVERY_SECONDS = usual  # noqa: SLF001
+    with mock.patch.object(desk, "_LOOK_EVERY_SECONDS", pace):
+        for repetition, name in in_turns(list(VARIANTS), repeats):
+            directory = tempfile.mkdtemp(dir=root)
+            seconds[name].append(run(model, name, directory, batches))
+            shutil.rmtree(directory)
+            print(
+                f"{case} {repetition + 1}/{repeats}  {name:30} {seconds[name][-1] * 1e6:8.2f} µs",
+                file=sys.stderr,
+            )
     return seconds
 
 

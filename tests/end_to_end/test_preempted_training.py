@@ -18,7 +18,7 @@ RUN = "preempted"
 
 def train(run_dir: Path) -> int:
     """Starts the training, and returns its exit status."""
-    command = [sys.executable, "-m", "tests.end_to_end.preempted_training", run_dir]
+    command = [sys.executable, "-m", "tests.end_to_end.preempted_training", str(run_dir)]
     return subprocess.run(
         command, check=False, stderr=subprocess.DEVNULL, cwd=Path(__file__).parents[2]
     ).returncode
