@@ -13,6 +13,8 @@ BACKENDS := jax torch
 BACKEND_TESTS := tests/backends tests/callbacks/test_observer.py tests/callbacks/test_recorder.py \
 	tests/callbacks/test_decisions.py tests/callbacks/test_traps.py tests/callbacks/test_live_restore.py \
 	$(filter-out %/test_orbax.py %/test_folders.py,$(wildcard tests/callbacks/stock/test_*.py))
+# One environment with all of them, as `tf.data` feeds each.
+TABLE := .venv-table
 # One environment for what is taken from Keras beyond its interface, with the oldest Keras allowed and with
 # the newest. JAX will do: what is read is the same on every backend, but for the state that JAX alone keeps
 # outside of the model, and it is a fifth of TensorFlow. Orbax is there for its callback.
@@ -96,6 +98,14 @@ keras-test: $(KERAS)/installed ## What is taken from Keras beyond its interface:
 	$(KERAS)/bin/pip install --quiet --upgrade keras
 	KERAS_BACKEND=jax $(KERAS)/bin/pytest tests/callbacks/test_keras_contract.py $(PYTEST_ARGS)
 
+# What is there already of build/resume-table.jsonl is not measured again.
+.PHONY: resume-table
+resume-table: $(TABLE)/installed ## Measure the table of docs/resume.md anew; takes an hour
+	for backend in tensorflow $(BACKENDS); do \
+		KERAS_BACKEND=$$backend $(TABLE)/bin/python -m benchmarks.resume_table \
+			--results build/resume-table.jsonl || exit 1; done
+	$(TABLE)/bin/python -m benchmarks.resume_table --results build/resume-table.jsonl --write docs/resume.md
+
 # ---- change -------------------------------------------------------------------------------------
 
 .PHONY: format
@@ -117,13 +127,13 @@ proto: ## Generate events_pb2.py and .pyi from events.proto
 
 .PHONY: clean
 clean: ## Remove environments, the bundle and everything else that can be made again
-	rm -rf $(VENV) $(PLAIN) $(KERAS) $(BACKENDS:%=.venv-%) build dist frontend/node_modules \
+	rm -rf $(VENV) $(PLAIN) $(KERAS) $(TABLE) $(BACKENDS:%=.venv-%) build dist frontend/node_modules \
 		tb_plugin/tensorboard_plugin_epochline/static .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find callbacks tb_plugin frontend tests examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # ---- environments -------------------------------------------------------------------------------
 
-$(VENV)/bin/python $(PLAIN)/bin/python $(KERAS)/bin/python $(BACKENDS:%=.venv-%/bin/python):
+$(VENV)/bin/python $(PLAIN)/bin/python $(KERAS)/bin/python $(TABLE)/bin/python $(BACKENDS:%=.venv-%/bin/python):
 	@$(or $(PYTHON),false) -c '$(PYTHON_IS_SUITABLE)' || { echo \
 		'Epochline needs Python 3.11, 3.12 or 3.13 with the venv module (Debian: apt install python3-venv).' \
 		'Name one: make PYTHON=/path/to/python3.12 ...' >&2; exit 1; }
@@ -146,6 +156,11 @@ $(PLAIN)/installed: pyproject.toml | $(PLAIN)/bin/python
 
 $(KERAS)/installed: pyproject.toml | $(KERAS)/bin/python
 	$(KERAS)/bin/pip install --editable '.[jax,test-plain]' 'orbax-checkpoint>=0.12.8'
+	@touch $@
+
+$(TABLE)/installed: pyproject.toml | $(TABLE)/bin/python
+	$(TABLE)/bin/pip install torch==2.13.0
+	$(TABLE)/bin/pip install --editable '.[tensorflow,jax,torch]'
 	@touch $@
 
 .venv-jax/installed: pyproject.toml | .venv-jax/bin/python

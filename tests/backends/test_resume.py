@@ -1,23 +1,55 @@
-"""A killed training is continued on every backend; see docs/resume.md."""
+"""A killed training is continued on every backend; see docs/resume.md.
+
+These rows have each model, each way to be killed and each kind of data that needs no TensorFlow;
+`make resume-table` measures all of them.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.resume.harness import continued, zygote
+from tests.resume.harness import Zygote, continued, zygote
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Holds all runs and logs of the module."""
+    return tmp_path_factory.mktemp("resume")
+
+
+@pytest.fixture(scope="module")
+def first(directory: Path) -> Iterator[Zygote]:
+    """Trains what is killed, and what is not."""
+    with zygote(directory, "first") as process:
+        yield process
+
+
+@pytest.fixture(scope="module")
+def second(directory: Path) -> Iterator[Zygote]:
+    """Continues."""
+    with zygote(directory, "second") as process:
+        yield process
 
 
 @pytest.mark.parametrize(
     ("model", "data", "kill", "begins"),
-    [("dense", "arrays", "SIGTERM", "2.4"), ("cnn", "PyDataset", "batch", "2.0")],
+    [
+        ("dense", "arrays", "SIGTERM", "2.4"),
+        ("cnn", "PyDataset", "batch", "2.0"),
+        ("lstm", "arrays", "validation", "2.0"),
+        ("ema", "PyDataset", "save", "2.0"),
+        ("loss_scale", "arrays", "batch", "2.0"),
+        ("two_metrics", "PyDataset", "SIGTERM", "2.4"),
+    ],
 )
 def test_killed_training_is_continued_bit_for_bit(
-    tmp_path: Path, model: str, data: str, kill: str, begins: str
+    directory: Path, first: Zygote, second: Zygote, model: str, data: str, kill: str, begins: str
 ) -> None:
     """Killed in one process, continued in another, compared with one that nobody disturbed."""
-    with zygote(tmp_path, "first") as first, zygote(tmp_path, "second") as second:
-        result = continued(tmp_path, first, second, model=model, data=data, kill=kill)
-        assert result.difference == "", second.said()
+    result = continued(directory, first, second, model=model, data=data, kill=kill)
+    assert result.difference == "", second.said()
+    assert result.status == (143 if kill == "SIGTERM" else -9)
     assert result.begins == begins

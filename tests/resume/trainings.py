@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import h5py
 import keras
 import numpy as np
 
@@ -279,20 +280,30 @@ class Witness(keras.callbacks.Callback):
 
 
 def _kill_in_save() -> None:
-    """Kills when the state after the next-to-last epoch before the kill has been half written."""
-    real = os.fsync
+    """Kills when the state after the epoch of the kill has been half written."""
+    sync, close = os.fsync, h5py.File.close
     left = [KILL_EPOCH + 1]
+
+    def written(path: str) -> None:
+        left[0] -= 1
+        if not left[0]:
+            os.truncate(path, Path(path).stat().st_size // 2)
+            os.kill(os.getpid(), signal.SIGKILL)
 
     def fsync(fd: Any) -> None:
         path = os.readlink(f"/proc/self/fd/{fd}")
-        if "state-" in path or "latest.weights.h5" in path:
-            left[0] -= 1
-            if not left[0]:
-                os.ftruncate(fd, os.fstat(fd).st_size // 2)
-                os.kill(os.getpid(), signal.SIGKILL)
-        real(fd)
+        if "state-" in path:  # ours
+            written(path)
+        sync(fd)
+
+    def close_file(file: h5py.File) -> None:
+        path = file.filename if file else ""
+        close(file)
+        if "latest.weights.h5" in path:  # that of BackupAndRestore, which is not synced
+            written(path)
 
     os.fsync = fsync
+    h5py.File.close = close_file
 
 
 def _of(model: keras.Model) -> dict[str, Any]:
