@@ -160,6 +160,11 @@ def test_edited_link_and_other_tabs_keep_the_view(panel: Panel) -> None:
     panel.open(("pima",))
     panel.expect_rows(9)
     panel.row(9).click()
+    assert panel.link()["select"]
+    panel.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    panel.button("Copy the link to this view").click()
+    expect(panel.button("Copy the link to this view")).to_have_text("Copied")
+    assert panel.page.evaluate("navigator.clipboard.readText()") == panel.page.url
 
     panel.page.evaluate("location.hash += '&p.epochline.metric=loss'")
     expect(panel.frame.get_by_label("Metric")).to_have_value("loss")

@@ -30,6 +30,11 @@ export function readLink(): LinkState {
   return parseLink(parseHash(hostWindow()?.location.hash ?? ''));
 }
 
+/** The address of this view in TensorBoard, also inside of a notebook, which shows none. */
+export function viewAddress(): string {
+  return (hostWindow() ?? window).location.href;
+}
+
 /** TensorBoard's own run filter (a regular expression) in the page's address. */
 export function hostRunFilter(): string {
   const search = hostWindow()?.location.search ?? '';

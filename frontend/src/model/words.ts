@@ -16,7 +16,7 @@ export const STATUS_LABEL: Record<Status, string> = {
 export const STATUS_MEANING: Record<Status, string> = {
   saved: 'The file is on disk.',
   pinned: 'The file is on disk and no rule removes it.',
-  pruned: 'Removed by a keep rule. Metrics remain, weights do not.',
+  pruned: 'Removed by a keep rule. A pin keeps a checkpoint from all of them.',
   missing: 'The file was there, but is not any more. Metrics remain, weights do not.',
   corrupt: 'The file does not match its digest. It cannot be restored.',
   failed: 'Saving failed. There is no file to restore.',

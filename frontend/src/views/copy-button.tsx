@@ -2,19 +2,21 @@
 import { useEffect, useState } from 'preact/hooks';
 import { copyText } from '../host/clipboard';
 import { useStore } from '../state/context';
-import { Icon } from './icon';
+import { Icon, type IconName } from './icon';
 
 const SHOWN_MS = 2_000;
 const RESULT = { copied: 'Copied', failed: 'Select the text instead' };
 
 interface Props {
-  readonly text: string;
+  /** The text, or what makes it when it is asked for. */
+  readonly text: string | (() => string);
   /** What is copied, for those who do not see what is beside the button. */
   readonly label: string;
   readonly caption?: string;
+  readonly icon?: IconName;
 }
 
-export function CopyButton({ text, label, caption = 'Copy' }: Props) {
+export function CopyButton({ text, label, caption = 'Copy', icon = 'copy' }: Props) {
   const { announcement } = useStore();
   const [result, setResult] = useState<'copied' | 'failed' | null>(null);
   useEffect(() => {
@@ -24,13 +26,13 @@ export function CopyButton({ text, label, caption = 'Copy' }: Props) {
   }, [result]);
 
   const copy = async () => {
-    const copied = await copyText(text);
+    const copied = await copyText(typeof text === 'string' ? text : text());
     setResult(copied ? 'copied' : 'failed');
     announcement.value = copied ? 'Copied.' : 'Copying was refused. Select the text instead.';
   };
   return (
     <button type="button" class="button small" onClick={copy} aria-label={label} title={label}>
-      <Icon name={result === 'copied' ? 'done' : 'copy'} />
+      <Icon name={result === 'copied' ? 'done' : icon} />
       {result === null ? caption : RESULT[result]}
     </button>
   );

@@ -1,9 +1,11 @@
 /** What the charts show: metric, which end of it is best, x axis, scale, and on narrow pages the runs. */
 import type { Direction } from '../api/types';
+import { viewAddress } from '../host/link';
 import { AXES, AXIS_LABEL } from '../model/axis';
 import { metricLabel } from '../model/metrics';
 import { useStore } from '../state/context';
 import { ChartSettings } from './chart-settings';
+import { CopyButton } from './copy-button';
 import { LiveMenu } from './live-menu';
 import { RunMenu } from './run-menu';
 import { Shortcuts } from './shortcuts';
@@ -43,6 +45,7 @@ export function Toolbar() {
             Show all
           </button>
         )}
+        <CopyButton text={viewAddress} label="Copy the link to this view" caption="" icon="link" />
         <Shortcuts />
       </div>
     </header>
