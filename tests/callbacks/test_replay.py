@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,6 +29,9 @@ _VALUES = st.one_of(
 _HISTORY = st.lists(st.one_of(st.none(), _VALUES), max_size=25)
 _MODE = st.sampled_from(Mode)
 _DELTA = st.sampled_from([0.0, 1e-4, 0.1, 0.25])
+
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*which is not available")
 
 
 def _same(ours: float | None, of_keras: Any) -> bool:

@@ -99,11 +99,11 @@ def test_mistake_is_told_beside_the_fields(panel: Panel, pane: Locator) -> None:
 def test_command_says_the_same(tensorboard: TensorBoard, panel: Panel, pane: Locator) -> None:
     """What is there to be copied runs, and prints the sentences."""
     panel.open(("pima",), whatif="run=pima&patience=2&lr_patience=4")
+    expect(pane.get_by_role("status")).to_contain_text("would have stopped after epoch 4")
     pane.get_by_text("The same as a command").click()
     command = pane.get_by_role("region", name="CLI code: what if, pima").inner_text()
 
     words = [sys.executable, "-m", *shlex.split(command)]
     printed = subprocess.run(words, check=True, capture_output=True, text=True).stdout
     answer = tensorboard.get("whatif", run="pima", patience="2", lr_patience="4").json
-    # What is only told of what TensorBoard handed out is a note.
-    assert printed.splitlines()[: len(answer["sentences"])] == answer["sentences"]
+    assert printed.splitlines() == [*answer["sentences"], *answer["notes"]]
