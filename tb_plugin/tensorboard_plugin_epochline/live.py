@@ -10,7 +10,7 @@ listens, under an id that the panel chose, so that sending it twice asks once.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -26,9 +26,20 @@ from epochline.restore.requests import (
     checked_rate,
     parse_request,
 )
+from epochline.timeline import CheckpointEntry
 from tensorboard_plugin_epochline.answers import ApiError, ErrorCode, num
+from tensorboard_plugin_epochline.directories import RunDirectory
+from tensorboard_plugin_epochline.snippets import live_commands, live_restore_commands
 
-__all__ = ["LIVE_KEYS", "LIVE_KINDS", "answer_view", "ask_training", "listening_view", "view_of"]
+__all__ = [
+    "LIVE_KEYS",
+    "LIVE_KINDS",
+    "Choices",
+    "answer_view",
+    "ask_training",
+    "listening_view",
+    "view_of",
+]
 
 LIVE_KEYS: Final = (
     "run",
@@ -46,20 +57,52 @@ LIVE_KINDS: Final[Mapping[str, type]] = {"optimizer": bool, "dry_run": bool}
 """What is below those that do not hold text."""
 
 _NOBODY: Final = Listener(session="0" * 16, pid=0, host="", started=0.0)
+_ELSEWHERE: Final = "The run is not on TensorBoard's machine."
 _AGAIN: Final = "Reload the page, and try again."
 
 
-def listening_view(run: str, run_dir: Path | None) -> dict[str, object]:
-    """Returns a `LiveState`."""
-    if run_dir is None:
-        message = "The run is not on TensorBoard's machine."
-        return {"run": run, "listening": False, "paused": False, "message": message}
-    there = listening(run_dir)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """What a command is to do; see `LIVE_KEYS`."""
+
+    checkpoint: CheckpointEntry | None = None
+    optimizer: bool = True
+    learning_rate: str = "checkpoint"
+    counters: str = Counters.RESET
+
+
+def listening_view(run: str, directory: RunDirectory, choices: Choices) -> dict[str, object]:
+    """Returns a `LiveState`.
+
+    Args:
+        run: Name of the run group.
+        directory: Its directory.
+        choices: What the commands in it are to do.
+
+    Raises:
+        ApiError: If a choice is none.
+    """
+    try:
+        rate, counters = _rate(choices.learning_rate), Counters(choices.counters)
+    except ValueError as error:
+        message = f"That cannot be asked of a training: {error}"
+        raise ApiError(ErrorCode.BAD_REQUEST, message, _AGAIN) from error
+    there = None if directory.local is None else listening(directory.local)
     return {
         "run": run,
         "listening": bool(there),
-        "paused": there.paused,
-        "message": there.message,
+        "paused": there is not None and there.paused,
+        "message": _ELSEWHERE if there is None else there.message,
+        "commands": live_commands(directory=directory.shown, learning_rate=rate),
+        "restore": None
+        if choices.checkpoint is None
+        else live_restore_commands(
+            choices.checkpoint.id,
+            directory=directory.shown,
+            optimizer=choices.optimizer,
+            learning_rate=rate,
+            counters=counters,
+        ),
     }
 
 

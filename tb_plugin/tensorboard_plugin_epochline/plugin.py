@@ -52,6 +52,7 @@ from tensorboard_plugin_epochline.library import Library, Snapshot
 from tensorboard_plugin_epochline.live import (
     LIVE_KEYS,
     LIVE_KINDS,
+    Choices,
     answer_view,
     ask_training,
     listening_view,
@@ -317,8 +318,15 @@ class EpochlinePlugin(base_plugin.TBPlugin):
 
     def _live_state(self, request: Request) -> Answer:
         run = parameter(request, "run")
+        name = parameter(request, "checkpoint", default="")
         snapshot = self._library.snapshot(Scope.of(request), run)
-        return json_answer(listening_view(run, snapshot.directory.local))
+        asked = Choices(
+            checkpoint=snapshot.checkpoint(name) if name else None,
+            optimizer=_flag(request, "optimizer", default="1"),
+            learning_rate=parameter(request, "learning_rate", default="checkpoint"),
+            counters=parameter(request, "counters", default="reset"),
+        )
+        return json_answer(listening_view(run, snapshot.directory, asked))
 
     def _live_answer(self, request: Request) -> Answer:
         run, asked = parameter(request, "run"), parameter(request, "request")
@@ -440,8 +448,8 @@ def _read_body(request: Request) -> bytes:
             connection.settimeout(None)
 
 
-def _flag(request: Request, name: str) -> bool:
-    value = parameter(request, name, default="0")
+def _flag(request: Request, name: str, default: str = "0") -> bool:
+    value = parameter(request, name, default=default)
     if value not in ("0", "1"):
         message = f"The parameter {name!r} is {value!r}; it must be 0 or 1."
         raise ApiError(ErrorCode.BAD_REQUEST, message)

@@ -1,4 +1,4 @@
-"""Code to paste that does what the panel does: load a checkpoint, pin it, prune a run.
+"""Code to paste that does what the panel does: load a checkpoint, pin it, ask a training for it.
 
 Pure. Paths and ids come from event files, which may come from strangers.
 
@@ -11,13 +11,23 @@ from __future__ import annotations
 import shlex
 from pathlib import PurePosixPath
 
+from epochline.restore.requests import Counters, LearningRate
 from epochline.retention import AnyOf, KeepAllBut, KeepBest, KeepLast, RetentionPolicy
 from epochline.shards import INDEX_ENDING
 from epochline.timeline import CheckpointEntry
 
-__all__ = ["commands", "copy_name", "keep_calls", "prune_commands", "snippets"]
+__all__ = [
+    "commands",
+    "copy_name",
+    "keep_calls",
+    "live_commands",
+    "live_restore_commands",
+    "prune_commands",
+    "snippets",
+]
 
 _WEIGHTS = (".weights.h5", INDEX_ENDING)
+_EXAMPLE_RATE = 1e-4
 
 
 def snippets(entry: CheckpointEntry, *, directory: str, path: str) -> dict[str, str]:
@@ -101,6 +111,67 @@ def keep_calls(policy: RetentionPolicy) -> tuple[str, list[str]]:
             calls.append(f"epochline.KeepAllBut({', '.join(map(repr, ids))})")
             options += [f"--drop={one}" for one in ids]
     return " | ".join(calls), options
+
+
+def live_commands(*, directory: str, learning_rate: LearningRate) -> dict[str, dict[str, str]]:
+    """Returns what asks a running training for the same as a button, by action.
+
+    Args:
+        directory: Absolute path of the run directory.
+        learning_rate: The one to set; where it is no number, an example is given.
+    """
+    value = learning_rate if isinstance(learning_rate, float) else _EXAMPLE_RATE
+    calls = {
+        "pause": ("pause()", ["pause"]),
+        "continue": ("proceed()", ["continue"]),
+        "stop": ("stop()", ["stop"]),
+        "save": ("save()", ["save"]),
+        "undo": ("undo()", ["undo"]),
+        "learning_rate": (f"set_learning_rate({value!r})", ["learning-rate", repr(value)]),
+    }
+    run = f"import epochline\nepochline.open_run({directory!r}).live"
+    return {
+        action: {
+            "python": f"{run}.{call}",
+            "cli": shlex.join(["epochline", "live", directory, *words]),
+        }
+        for action, (call, words) in calls.items()
+    }
+
+
+def live_restore_commands(
+    checkpoint: str,
+    *,
+    directory: str,
+    optimizer: bool,
+    learning_rate: LearningRate,
+    counters: Counters,
+) -> dict[str, str]:
+    """Returns what takes a running training back to a checkpoint, as `python` and `cli`.
+
+    Args:
+        checkpoint: Its id.
+        directory: Absolute path of the run directory.
+        optimizer: Whether the state of the optimizer is restored, too.
+        learning_rate: The learning rate afterwards.
+        counters: What becomes of the counters of callbacks.
+    """
+    arguments: list[str] = []
+    words = ["epochline", "restore", directory, "--id", checkpoint, "--live"]
+    if not optimizer:
+        arguments.append("optimizer=False")
+        words.append("--weights-only")
+    if learning_rate != ("checkpoint" if optimizer else "keep"):
+        arguments.append(f"learning_rate={learning_rate!r}")
+        words.append(f"--learning-rate={learning_rate}")
+    if counters is Counters.KEEP:
+        arguments.append("counters='keep'")
+        words.append("--keep-counters")
+    python = (
+        f"import epochline\nrun = epochline.open_run({directory!r})\n"
+        f"run.checkpoint({checkpoint!r}).restore_live({', '.join(arguments)})"
+    )
+    return {"python": python, "cli": shlex.join(words)}
 
 
 def copy_name(entry: CheckpointEntry) -> str:

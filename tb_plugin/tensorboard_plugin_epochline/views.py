@@ -215,6 +215,7 @@ def checkpoint_view(  # noqa: PLR0913 -- all but two are keywords
         "digest": entry.digest,
         "weights_kind": entry.weights_kind,
         "optimizer": entry.optimizer,
+        "has_optimizer": entry.has_optimizer,
         "save_seconds": num(entry.save_seconds),
         "metrics": {name: num(value) for name, value in entry.metrics.items()},
         "decisions": [

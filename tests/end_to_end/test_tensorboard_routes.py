@@ -28,7 +28,7 @@ def _only_sample_runs(tensorboard: TensorBoard, answer: Any) -> Any:
         for run in answer["runs"]:
             run["color_index"] = samples.index(listed[run["color_index"]])
     if answer.get("outcome") == "nobody":
-        del answer["wall_time"]  # it was answered just now
+        answer["wall_time"] = 0.0  # it was answered just now
     return answer
 
 

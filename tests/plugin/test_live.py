@@ -10,9 +10,17 @@ import pytest
 
 from epochline.restore.mailbox import Mailbox
 from epochline.restore.requests import Action, Source
+from epochline.timeline import CheckpointEntry
 from tensorboard_plugin_epochline.answers import ApiError, ErrorCode
+from tensorboard_plugin_epochline.directories import RunDirectory
 from tensorboard_plugin_epochline.guard import Policy, check_token
-from tensorboard_plugin_epochline.live import answer_view, ask_training, listening_view, view_of
+from tensorboard_plugin_epochline.live import (
+    Choices,
+    answer_view,
+    ask_training,
+    listening_view,
+    view_of,
+)
 from tests.end_to_end.sample_logs import LIVE_ANSWER, LIVE_REQUEST
 from tests.plugin.test_guard import _facts
 from tests.restore.test_live import SESSION, Training
@@ -20,10 +28,15 @@ from tests.restore.test_live import SESSION, Training
 ID = LIVE_REQUEST["request"]
 
 
+def _listening(run_dir: Path | None, **choices: Any) -> dict[str, Any]:
+    directory = RunDirectory(shown=str(run_dir), local=run_dir)
+    return listening_view("pima", directory, Choices(**choices))
+
+
 def test_request_reaches_the_training_and_its_answer_the_panel(tmp_path: Path) -> None:
     """Waiting, then answered; looking changes nothing."""
     with Training(tmp_path) as training:
-        assert listening_view("pima", tmp_path)["listening"] is True
+        assert _listening(tmp_path)["listening"] is True
         assert not ask_training(tmp_path, LIVE_REQUEST).final
         waiting = answer_view("pima", tmp_path, ID)
         assert (waiting["final"], waiting["outcome"]) == (False, "working")
@@ -58,7 +71,32 @@ def test_nobody_listening_is_an_answer(tmp_path: Path) -> None:
     answer = ask_training(tmp_path, LIVE_REQUEST)
     assert view_of("pima", answer)["outcome"] == "nobody"
     assert Mailbox(tmp_path).waiting(ID) is None
-    assert listening_view("pima", None)["message"] == "The run is not on TensorBoard's machine."
+    assert _listening(None)["message"] == "The run is not on TensorBoard's machine."
+
+
+def test_commands_follow_the_choices(tmp_path: Path, entry: CheckpointEntry) -> None:
+    """What is not said is the default of the command, too."""
+    plain = _listening(tmp_path, checkpoint=entry)
+    chosen = {"optimizer": False, "learning_rate": "2e-4", "counters": "keep"}
+    other = _listening(tmp_path, checkpoint=entry, **chosen)
+
+    cli = f"epochline restore {tmp_path} --id {entry.id} --live"
+    assert plain["restore"]["cli"] == cli
+    assert plain["restore"]["python"].endswith(".restore_live()")
+    assert other["restore"]["cli"] == f"{cli} --weights-only --learning-rate=0.0002 --keep-counters"
+    assert "optimizer=False, learning_rate=0.0002, counters='keep'" in other["restore"]["python"]
+    assert (
+        other["commands"]["learning_rate"]["cli"]
+        == f"epochline live {tmp_path} learning-rate 0.0002"
+    )
+    assert _listening(tmp_path)["restore"] is None
+
+
+@pytest.mark.parametrize("choices", [{"learning_rate": "fast"}, {"counters": "all"}])
+def test_choice_that_is_none_is_refused(tmp_path: Path, choices: dict[str, str]) -> None:
+    """No command is shown that would be refused."""
+    with pytest.raises(ApiError, match="cannot be asked"):
+        _listening(tmp_path, **choices)
 
 
 @pytest.mark.parametrize(

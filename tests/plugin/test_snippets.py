@@ -8,9 +8,17 @@ from dataclasses import replace
 
 import pytest
 
+from epochline.restore.requests import Counters
 from epochline.retention import KeepAllBut, KeepBest, KeepLast
 from epochline.timeline import CheckpointEntry
-from tensorboard_plugin_epochline.snippets import commands, copy_name, prune_commands, snippets
+from tensorboard_plugin_epochline.snippets import (
+    commands,
+    copy_name,
+    live_commands,
+    live_restore_commands,
+    prune_commands,
+    snippets,
+)
 
 HOSTILE = ["it's", 'a "b"', "$(rm -rf ~)", "`id`", "a\nimport os", "x'); import os #", "\\'", "–"]
 
@@ -92,3 +100,28 @@ def test_prune_is_written_as_it_was_chosen() -> None:
     named = prune_commands(KeepAllBut("b", "a"), directory="/logs")
     assert named["cli"] == "epochline prune /logs --drop=a --drop=b --yes"
     assert named["python"].endswith("run.prune(epochline.KeepAllBut('a', 'b'), dry_run=False)")
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_commands_to_a_training_stay_text(text: str) -> None:
+    """Whatever a path or an id holds, there is one call and one command."""
+    directory = f"/{text}"
+    restore = live_restore_commands(
+        text, directory=directory, optimizer=False, learning_rate=1e-4, counters=Counters.KEEP
+    )
+    asking = live_commands(directory=directory, learning_rate="keep")
+
+    assert shlex.split(restore["cli"])[:6] == [
+        "epochline",
+        "restore",
+        directory,
+        "--id",
+        text,
+        "--live",
+    ]
+    assert len(ast.parse(restore["python"]).body) == 3
+    for code in asking.values():
+        assert shlex.split(code["cli"])[:3] == ["epochline", "live", directory]
+        imported, call = ast.parse(code["python"]).body
+        assert ast.unparse(imported) == "import epochline"
+        assert isinstance(call, ast.Expr)

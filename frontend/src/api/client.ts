@@ -12,6 +12,10 @@ import type {
   CheckpointDetail,
   Diff,
   ErrorCode,
+  LiveAnswer,
+  LiveChoices,
+  LiveRequest,
+  LiveState,
   Note,
   PruneAnswer,
   PrunePlan,
@@ -77,6 +81,12 @@ export interface Api {
   annotate(run: string, id: string, note: Note): Promise<Annotation>;
   prune(run: string, ids: readonly string[]): Promise<PruneAnswer>;
   undo(run: string, ids: readonly string[]): Promise<UndoAnswer>;
+  /** Whether the training of a run listens, and what asks it for the same; `restore` for the one named. */
+  liveState(run: string, restore?: LiveChoices & { checkpoint: string }): Promise<LiveState>;
+  /** Asks a running training; sending it again asks once. The token is empty where none is needed. */
+  live(request: LiveRequest, token: string): Promise<LiveAnswer>;
+  /** What became of it by now. */
+  liveAnswer(run: string, request: string): Promise<LiveAnswer>;
 }
 
 /** A checkpoint by its run and id. */
@@ -145,10 +155,15 @@ function query(route: string, parameters: Record<string, string>): string {
 }
 
 /** Asks for a change. How long it takes is up to the disk. */
-async function post<T>(route: string, value: object, decoder: Decoder<T>): Promise<T> {
+async function post<T>(
+  route: string,
+  value: object,
+  decoder: Decoder<T>,
+  headers: Record<string, string> = {},
+): Promise<T> {
   const response = await send(`./${route}`, {
     method: 'POST',
-    headers: { 'Content-Type': 'application/json', 'X-XSRF-Protected': '1' },
+    headers: { 'Content-Type': 'application/json', 'X-XSRF-Protected': '1', ...headers },
     body: JSON.stringify(value),
     signal: null,
   });
@@ -245,5 +260,14 @@ export function httpApi(): Api {
       post('annotate', { run, id, note, tags }, decode.annotation),
     prune: (run, ids) => post('prune', { run, ids }, decode.prune),
     undo: (run, ids) => post('undo', { run, ids }, decode.undo),
+    async liveState(run, restore) {
+      const choices = restore && { ...restore, optimizer: restore.optimizer ? '1' : '0' };
+      return read(await send(query('live_state', { run, ...choices }), {}), decode.liveState);
+    },
+    live: (request, token) =>
+      post('live', request, decode.liveAnswer, token === '' ? {} : { 'X-Epochline-Token': token }),
+    async liveAnswer(run, request) {
+      return read(await send(query('live_answer', { run, request }), {}), decode.liveAnswer);
+    },
   };
 }

@@ -12,7 +12,11 @@ import {
   END_REASONS,
   ERROR_CODES,
   type ErrorAnswer,
+  LIVE_ACTIONS,
+  type LiveAnswer,
+  type LiveState,
   type Num,
+  OUTCOMES,
   type PruneAnswer,
   type PrunePlan,
   REASONS,
@@ -130,7 +134,8 @@ function columns<T extends object>(inner: Decoder<T>): Decoder<T> {
   };
 }
 
-const permission = object({ allowed: flag, reason: nullable(text), hint: nullable(text) });
+const may = { allowed: flag, reason: nullable(text), hint: nullable(text) };
+const permission = object(may);
 
 const runs: Decoder<Runs> = object({
   runs: list(
@@ -144,7 +149,11 @@ const runs: Decoder<Runs> = object({
   ),
   other_runs: count,
   logdir: text,
-  actions: object({ restore: permission, change: permission }),
+  actions: object({
+    restore: permission,
+    change: permission,
+    live: object({ ...may, token: flag }),
+  }),
 });
 
 const session = object<Timeline['sessions'][number]>({
@@ -256,6 +265,7 @@ const checkpoint: Decoder<CheckpointDetail> = object({
   digest: nullable(text),
   weights_kind: oneOf(WEIGHTS_KINDS),
   optimizer: text,
+  has_optimizer: flag,
   save_seconds: num,
   metrics: record(num),
   decisions: list(object({ topic: text, verdict: text, callback: text, sentence: text })),
@@ -461,6 +471,41 @@ const whatIf: Decoder<WhatIf> = object({
   commands,
 });
 
+const liveAnswer: Decoder<LiveAnswer> = object({
+  run: text,
+  request: text,
+  final: flag,
+  action: nullable(oneOf(LIVE_ACTIONS)),
+  outcome: oneOf(OUTCOMES),
+  message: text,
+  wall_time: number,
+  dry_run: flag,
+  checkpoint: text,
+  undo: text,
+  restored: count,
+  total: count,
+  learning_rate_before: num,
+  learning_rate_after: num,
+  plan: list(text),
+  layers: list(object({ layer: text, relative_change: nullable(number) })),
+});
+
+const liveState: Decoder<LiveState> = object({
+  run: text,
+  listening: flag,
+  paused: flag,
+  message: text,
+  commands: object({
+    undo: commands,
+    pause: commands,
+    continue: commands,
+    stop: commands,
+    save: commands,
+    learning_rate: commands,
+  }),
+  restore: nullable(commands),
+});
+
 const failure = object({ code: oneOf(ERROR_CODES), message: text, hint: text });
 
 const error: Decoder<ErrorAnswer> = object({ error: failure });
@@ -487,5 +532,7 @@ export const decode = {
   undo,
   whatIf,
   why,
+  liveAnswer,
+  liveState,
   error,
 } as const;

@@ -37,6 +37,19 @@ export const BASES = ['digests', 'bytes', 'statistics', 'nothing'] as const;
 
 export const STORY_KINDS = ['session', 'restore', 'notice', 'checkpoint', 'decision'] as const;
 
+export const LIVE_ACTIONS = [
+  'restore',
+  'undo',
+  'pause',
+  'continue',
+  'stop',
+  'save',
+  'learning_rate',
+] as const;
+export const OUTCOMES = ['working', 'done', 'refused', 'failed', 'expired', 'nobody'] as const;
+
+export type LiveAction = (typeof LIVE_ACTIONS)[number];
+export type Outcome = (typeof OUTCOMES)[number];
 export type StoryKind = (typeof STORY_KINDS)[number];
 export type ErrorCode = (typeof ERROR_CODES)[number];
 export type RunState = (typeof RUN_STATES)[number];
@@ -62,6 +75,8 @@ export interface Actions {
   restore: Permission;
   /** Pins, notes, prunes and their undo. */
   change: Permission;
+  /** Requests to running trainings, and whether they need the token. */
+  live: Permission & { token: boolean };
 }
 
 export interface RunSummary {
@@ -217,6 +232,8 @@ export interface CheckpointDetail extends Note {
   weights_kind: WeightsKind;
   /** Class of the optimizer whose state the file holds. */
   optimizer: string;
+  /** Whether the file holds the state of the optimizer. */
+  has_optimizer: boolean;
   save_seconds: Num;
   metrics: Record<string, Num>;
   decisions: { topic: string; verdict: string; callback: string; sentence: string }[];
@@ -451,4 +468,56 @@ export interface StoryLines {
   checkpoint: (string | null)[];
   /** Place of its decision in the outline of the run. */
   decision: (number | null)[];
+}
+
+/** How a running training goes back to a checkpoint. */
+export interface LiveChoices {
+  optimizer: boolean;
+  /** `keep`, `checkpoint` or a number. */
+  learning_rate: string;
+  counters: 'keep' | 'reset';
+}
+
+/** What a running training is asked for. */
+export interface LiveRequest extends LiveChoices {
+  run: string;
+  /** 32 hexadecimal digits, the first twelve the time in milliseconds. */
+  request: string;
+  action: LiveAction;
+  /** Id, for `restore`; else empty. */
+  checkpoint: string;
+  dry_run: boolean;
+}
+
+/** What became of it, so far. */
+export interface LiveAnswer {
+  run: string;
+  request: string;
+  final: boolean;
+  action: LiveAction | null;
+  outcome: Outcome;
+  message: string;
+  wall_time: number;
+  dry_run: boolean;
+  checkpoint: string;
+  /** Id of the checkpoint that holds the state before a restore. */
+  undo: string;
+  restored: number;
+  total: number;
+  learning_rate_before: Num;
+  learning_rate_after: Num;
+  /** What happens, what does not, how to undo it. */
+  plan: string[];
+  layers: { layer: string; relative_change: number | null }[];
+}
+
+/** Whether a training listens, and the commands that ask it for the same. */
+export interface LiveState {
+  run: string;
+  listening: boolean;
+  paused: boolean;
+  message: string;
+  commands: Record<Exclude<LiveAction, 'restore'>, Commands>;
+  /** Of the checkpoint that was named. */
+  restore: Commands | null;
 }

@@ -11,6 +11,7 @@ import { formatLink, type LinkState } from '../model/deep-link';
 import { type Lineage, lineageOf } from '../model/lineage';
 import type { Theme } from '../model/palette';
 import type { Checkpoint, Decision, RunModel } from '../model/run';
+import type { Asked } from './asking';
 import { type PointingSignals, pointingSignals } from './pointing';
 import { type RowSignals, rowSignals } from './rows';
 import { type RunSignals, runSignals } from './runs';
@@ -54,6 +55,14 @@ export interface Store extends RunSignals, RowSignals, PointingSignals {
   readonly restorePermission: ReadonlySignal<Permission>;
   /** Whether pins, notes and prunes are possible. */
   readonly changePermission: ReadonlySignal<Permission>;
+  /** Whether running trainings may be asked for something. */
+  readonly livePermission: ReadonlySignal<Permission>;
+  /** What TensorBoard printed at its start and wants with such a request; empty until it was given. */
+  readonly liveToken: Signal<string>;
+  /** Whether it must be given first. */
+  readonly tokenWanted: ReadonlySignal<boolean>;
+  /** What running trainings were asked for from here, oldest first. */
+  readonly asked: Signal<readonly Asked[]>;
   /** Keys of the checkpoints that are marked in the table. */
   readonly marked: Signal<ReadonlySet<string>>;
   /** These checkpoints, as far as they are shown, oldest first. */
@@ -103,6 +112,7 @@ export function createStore(initial: LinkState, framedByStranger = false): Store
   const ofRows = rowSignals(link, ofRuns);
   const pressed = signal<Pressed | null>(null);
   const marked = signal<ReadonlySet<string>>(new Set());
+  const liveToken = signal('');
   const permission = (name: keyof Actions) =>
     computed(() => (framedByStranger ? FRAMED : (runs.value?.actions[name] ?? NOT_ASKED_YET)));
   return {
@@ -124,6 +134,12 @@ export function createStore(initial: LinkState, framedByStranger = false): Store
     ...selected(models, link),
     restorePermission: permission('restore'),
     changePermission: permission('change'),
+    livePermission: permission('live'),
+    liveToken,
+    tokenWanted: computed(
+      () => (runs.value?.actions.live.token ?? false) && liveToken.value === '',
+    ),
+    asked: signal<readonly Asked[]>([]),
     marked,
     pressed,
     markedRows: computed(() =>

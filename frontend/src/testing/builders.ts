@@ -7,6 +7,8 @@ import type {
   Decisions,
   Diff,
   History,
+  LiveAnswer,
+  LiveState,
   Num,
   PrunePlan,
   Runs,
@@ -149,7 +151,7 @@ export function runsAnswer(timelines: readonly Timeline[], part: Partial<Runs> =
     })),
     other_runs: 0,
     logdir: 'logs',
-    actions: { restore: ALLOWED, change: ALLOWED },
+    actions: { restore: ALLOWED, change: ALLOWED, live: { ...ALLOWED, token: false } },
     ...part,
   };
 }
@@ -176,6 +178,7 @@ export function checkpointDetail(part: Partial<CheckpointDetail> = {}): Checkpoi
     digest: 'xxh3-128:b',
     weights_kind: 'raw',
     optimizer: 'Adam',
+    has_optimizer: true,
     save_seconds: 0.01,
     metrics: { loss: 0.7, val_loss: 0.5 },
     decisions: [],
@@ -338,6 +341,48 @@ export function whatIfAnswer(part: Partial<WhatIf> = {}): WhatIf {
   };
 }
 
+export function liveState(part: Partial<LiveState> = {}): LiveState {
+  return {
+    run: 'pima',
+    listening: true,
+    paused: false,
+    message: 'The training runs (process 12).',
+    commands: {
+      undo: commands('live undo'),
+      pause: commands('live pause'),
+      continue: commands('live continue'),
+      stop: commands('live stop'),
+      save: commands('live save'),
+      learning_rate: commands('live learning-rate 0.0001'),
+    },
+    restore: commands('restore --live'),
+    ...part,
+  };
+}
+
+/** Of a training that has done what it was asked for. */
+export function liveAnswer(part: Partial<LiveAnswer> = {}): LiveAnswer {
+  return {
+    run: 'pima',
+    request: '0'.repeat(32),
+    final: true,
+    action: 'restore',
+    outcome: 'done',
+    message: 'Back at epoch 2: 14 of 14 variables restored.',
+    wall_time: START + 100,
+    dry_run: false,
+    checkpoint: 'b',
+    undo: 'u',
+    restored: 14,
+    total: 14,
+    learning_rate_before: 1e-3,
+    learning_rate_after: 5e-4,
+    plan: ['14 variables become those of checkpoint b.', 'The epoch counter of fit goes on.'],
+    layers: [{ layer: 'dense', relative_change: 0.25 }],
+    ...part,
+  };
+}
+
 /** A server that knows these timelines; parts of it can be replaced. */
 export function fakeApi(timelines: readonly Timeline[], part: Partial<Api> = {}): Api {
   const answer = runsAnswer(timelines);
@@ -386,6 +431,10 @@ export function fakeApi(timelines: readonly Timeline[], part: Partial<Api> = {})
       message: 'Removed.',
     }),
     undo: async (run, ids) => ({ run, recovered: [...ids], message: 'Back.' }),
+    liveState: async (run) => liveState({ run }),
+    live: async ({ run, request, action, dry_run }) =>
+      liveAnswer({ run, request, action, dry_run, ...(dry_run ? { message: 'It fits.' } : {}) }),
+    liveAnswer: async (run, request) => liveAnswer({ run, request }),
     restore: async (run, id) => ({
       run,
       id,

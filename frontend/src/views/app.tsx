@@ -7,6 +7,7 @@ import { ConnectionBanner } from './connection-banner';
 import { Details } from './details';
 import { EmptyState } from './empty-state';
 import { lazyPart } from './lazy-part';
+import { LiveStrip } from './live-strip';
 import { RunRail } from './run-rail';
 import { Skeleton } from './skeleton';
 import { Splitter } from './splitter';
@@ -76,6 +77,7 @@ function Loaded() {
     <div class="app">
       <ConnectionBanner />
       <Toolbar />
+      <LiveStrip />
       <div class="body">
         <RunRail />
         {pair === null ? (

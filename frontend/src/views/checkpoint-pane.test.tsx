@@ -100,7 +100,11 @@ describe('restoring', () => {
       reason: 'The log directory is read-only.',
       hint: 'Chmod it.',
     };
-    show('saved', {}, { actions: { restore, change: restore } });
+    show(
+      'saved',
+      {},
+      { actions: { restore, change: restore, live: { ...restore, token: false } } },
+    );
     const button = await restoreButton();
     expect(button).toHaveAttribute('aria-disabled', 'true');
     expect(button).toHaveAccessibleDescription(/The log directory is read-only\. Chmod it\./);

@@ -12,7 +12,7 @@ const REFUSED = { allowed: false, reason: 'It listens on all interfaces.', hint:
 function show(part: Partial<Api> = {}, allowed = true) {
   const permission = allowed ? { allowed, reason: null, hint: null } : REFUSED;
   const store = filledStore([timeline()], {
-    actions: { restore: permission, change: permission },
+    actions: { restore: permission, change: permission, live: { ...permission, token: false } },
   });
   const marked = store.allRows.value.filter(({ id }) => id === 'b');
   store.marked.value = new Set(marked.map(({ key }) => key));

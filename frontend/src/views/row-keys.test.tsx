@@ -51,7 +51,10 @@ test('p pins the row, and only that one', async () => {
 test('p does nothing where pins are off, and says why', async () => {
   const pin = vi.fn(fakeApi([]).pin);
   const off = { allowed: false, reason: 'The log directory is read-only.', hint: '' };
-  const store = show({ pin }, { actions: { restore: off, change: off } });
+  const store = show(
+    { pin },
+    { actions: { restore: off, change: off, live: { ...off, token: false } } },
+  );
   press('p', 2);
   await waitFor(() => expect(store.announcement.value).toContain('is read-only'));
   expect(pin).not.toHaveBeenCalled();

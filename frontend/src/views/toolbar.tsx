@@ -4,6 +4,7 @@ import { AXES, AXIS_LABEL } from '../model/axis';
 import { metricLabel } from '../model/metrics';
 import { useStore } from '../state/context';
 import { ChartSettings } from './chart-settings';
+import { LiveMenu } from './live-menu';
 import { RunMenu } from './run-menu';
 import { Shortcuts } from './shortcuts';
 import { isNarrow, viewport } from './viewport';
@@ -35,6 +36,7 @@ export function Toolbar() {
       <ChartSettings />
       <span class="spring" />
       <WhatIfButton />
+      <LiveMenu />
       <StoryButton />
       {zoom !== null && (
         <button type="button" class="button" onClick={() => store.change({ zoom: null })}>
