@@ -14,6 +14,7 @@ from epochline import open_run
 from epochline.report import report_html
 from tests.end_to_end import sample_logs
 from tests.end_to_end.conftest import StartTensorBoard, one_tensorboard
+from tests.end_to_end.listening_training import listening_training
 from tests.end_to_end.panel import Panel
 from tests.end_to_end.sample_logs import BEST_ID
 from tests.end_to_end.tensorboard import TensorBoard
@@ -24,6 +25,7 @@ SELECTED = json.dumps(["c", "pima", BEST_ID])
 GONE = json.dumps(["c", "pima", "c0ffee0000000001"])
 PAIR = json.dumps([json.dumps(["c", "pima", "c0ffee0000000009"]), SELECTED])
 WIDTHS = (900, 1440)
+ANSWERED_MS = 30_000
 Theme = Literal["light", "dark"]
 
 
@@ -123,6 +125,57 @@ def test_what_if_has_no_violation(panel: Panel, axe: str, theme: Theme) -> None:
             panel.page.set_viewport_size({"width": width, "height": 900})
             if problems := _violations(panel.frame, axe):
                 found[f"{run}, {width} px"] = problems
+
+    assert found == {}
+
+
+@one_tensorboard
+def test_asking_a_training_has_no_violation(
+    panel: Panel, axe: str, tensorboard: TensorBoard
+) -> None:
+    """The menu of a training that listens, the dialog, and what was asked for and answered."""
+    run = "panel/asked"
+    found: dict[str, list[str]] = {}
+
+    def look(state: str) -> None:
+        for theme in ("light", "dark"):
+            # As TensorBoard's own button does it.
+            panel.page.evaluate(
+                "on => document.body.classList.toggle('dark-mode', on)", theme == "dark"
+            )
+            expect(panel.frame.locator("html")).to_have_attribute("data-theme", theme)
+            for width in WIDTHS:
+                panel.page.set_viewport_size({"width": width, "height": 900})
+                if problems := _violations(panel.frame, axe):
+                    found[f"{state}, {theme}, {width} px"] = problems
+
+    with listening_training(tensorboard, run) as process:
+        panel.open((run,), sort="epoch")
+        panel.button("Live").click()
+        panel.button("Pause").click()
+        panel.button("Paused").click()
+        panel.frame.get_by_text("The same as a command").click()
+        look("menu of the training")
+        panel.button("Stop…").click()
+        look("before it is stopped")
+        panel.page.keyboard.press("Escape")
+        panel.row(2).click()
+        panel.button("Restore into the running training…").click()
+        expect(panel.frame.get_by_role("heading", name="What will happen")).to_be_visible(
+            timeout=ANSWERED_MS
+        )
+        panel.frame.get_by_role("dialog").get_by_text("The same as a command").click()
+        look("dialog with the plan")
+        panel.button("Restore into the training").click()
+        expect(panel.button("Undo: Restore epoch 2")).to_be_visible(timeout=ANSWERED_MS)
+        look("strip with an answer")
+        process.kill()
+        process.wait()
+        panel.button("Undo: Restore epoch 2").click()
+        expect(panel.frame.get_by_text("Nobody listens")).to_be_visible(timeout=ANSWERED_MS)
+        panel.button("Restore into the running training…").click()
+        expect(panel.frame.get_by_text("it was killed").last).to_be_visible(timeout=ANSWERED_MS)
+        look("dialog when nobody listens")
 
     assert found == {}
 

@@ -1,5 +1,5 @@
 /** Pause, save, learning rate, undo and stop of one running training. */
-import { useRef, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { LiveAction, LiveRequest, LiveState } from '../api/types';
 import { LIVE_LABEL, parseRate } from '../model/live';
 import { ask, newRequest } from '../state/asking';
@@ -81,19 +81,11 @@ function Buttons({ state, deed, allowed, act }: ButtonsProps) {
     </button>
   );
   if (stopping) {
-    return (
-      <>
-        <p>The training ends after one more batch, as by early stopping, with a last checkpoint.</p>
-        <div class="actions">
-          <button type="button" class="button" autofocus onClick={() => setStopping(false)}>
-            Cancel
-          </button>
-          <button type="button" class="button primary" onClick={() => act('stop')} {...off}>
-            Stop the training
-          </button>
-        </div>
-      </>
-    );
+    const cancel = () => {
+      setStopping(false);
+      setTimeout(() => document.getElementById('stop-training')?.focus());
+    };
+    return <StopConfirmation off={off} act={act} onCancel={cancel} />;
   }
   return (
     <>
@@ -103,11 +95,42 @@ function Buttons({ state, deed, allowed, act }: ButtonsProps) {
           : button('pause', 'It stands still before its next batch, and still answers')}
         {button('save', 'A checkpoint that stays: it is pinned')}
         {button('undo', 'Takes the last restore back', 'Undo last restore')}
-        <button type="button" class="button" onClick={() => allowed && setStopping(true)} {...off}>
+        <button
+          type="button"
+          id="stop-training"
+          class="button"
+          onClick={() => allowed && setStopping(true)}
+          {...off}
+        >
           Stop…
         </button>
       </div>
       <RateForm off={off} act={act} />
+    </>
+  );
+}
+
+interface StopProps {
+  readonly off: object;
+  readonly act: Act;
+  readonly onCancel: () => void;
+}
+
+function StopConfirmation({ off, act, onCancel }: StopProps) {
+  const safe = useRef<HTMLButtonElement>(null);
+  // The pressed button went away.
+  useEffect(() => safe.current?.focus(), []);
+  return (
+    <>
+      <p>The training ends after one more batch, as by early stopping, with a last checkpoint.</p>
+      <div class="actions">
+        <button ref={safe} type="button" class="button" onClick={onCancel}>
+          Cancel
+        </button>
+        <button type="button" class="button primary" onClick={() => act('stop')} {...off}>
+          Stop the training
+        </button>
+      </div>
     </>
   );
 }

@@ -30,7 +30,7 @@ function show(part: Partial<Api> = {}, permission = YES, token = false, hasOptim
 }
 
 const confirm = () => screen.findByRole('button', { name: 'Restore into the training' });
-const strip = () => screen.findByRole('list', { name: 'Requests to running trainings' });
+const strip = () => screen.findByRole('region', { name: 'Requests to running trainings' });
 
 describe('the dialog', () => {
   test('tells what the training says that it would do, before anything is done', async () => {
@@ -174,7 +174,7 @@ describe('the strip', () => {
     expect(screen.queryByRole('button', { name: /^Undo/ })).toBeNull();
     fireEvent.click(screen.getByRole('button', { name: 'Hide: Restore epoch 2' }));
     await waitFor(() =>
-      expect(screen.queryByRole('list', { name: 'Requests to running trainings' })).toBeNull(),
+      expect(screen.queryByRole('region', { name: 'Requests to running trainings' })).toBeNull(),
     );
   });
 });

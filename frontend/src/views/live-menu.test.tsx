@@ -61,8 +61,12 @@ describe('the menu of a running training', () => {
     const { open, live } = show();
     await open();
     fireEvent.click(screen.getByRole('button', { name: 'Stop…' }));
-    fireEvent.click(await screen.findByRole('button', { name: 'Cancel' }));
-    fireEvent.click(await screen.findByRole('button', { name: 'Stop…' }));
+    const cancel = await screen.findByRole('button', { name: 'Cancel' });
+    await waitFor(() => expect(document.activeElement).toBe(cancel));
+    fireEvent.click(cancel);
+    const stop = await screen.findByRole('button', { name: 'Stop…' });
+    await waitFor(() => expect(document.activeElement).toBe(stop));
+    fireEvent.click(stop);
     expect(live).not.toHaveBeenCalled();
     fireEvent.click(await screen.findByRole('button', { name: 'Stop the training' }));
     await waitFor(() => expect(live.mock.calls).toEqual([request({ action: 'stop' })]));

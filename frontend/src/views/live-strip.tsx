@@ -20,11 +20,13 @@ export function LiveStrip() {
   const asked = useStore().asked.value;
   if (asked.length === 0) return null;
   return (
-    <ul class="live-strip" aria-label="Requests to running trainings">
-      {asked.map((item) => (
-        <Line key={item.request.request} item={item} />
-      ))}
-    </ul>
+    <section class="live-strip" aria-label="Requests to running trainings">
+      <ul>
+        {asked.map((item) => (
+          <Line key={item.request.request} item={item} />
+        ))}
+      </ul>
+    </section>
   );
 }
 
