@@ -11,7 +11,7 @@ and checkpoint is passed at most once, whatever the records say.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,7 +19,7 @@ from epochline.checkpoints import CheckpointEntry, Moment
 from epochline.events import SessionStarted
 from epochline.interventions import RestoreEntry
 
-__all__ = ["Branch", "trace"]
+__all__ = ["Branch", "related", "trace"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +29,7 @@ class Branch:
     Attributes:
         session: Id of the session.
         after_batch: Batches seen when it began: at the beginning of the session, or at a restore.
+        after_time: Wall time of that restore; 0 at the beginning of the session.
         last_batch: Batches seen when it ended; infinite for the one that goes on.
         checkpoint: Id of the checkpoint that it began from; empty for none.
     """
@@ -37,10 +38,26 @@ class Branch:
     after_batch: int
     last_batch: float
     checkpoint: str = ""
+    after_time: float = 0.0
 
     def __contains__(self, moment: Moment) -> bool:
-        """Returns whether what was recorded then, behind a batch, belongs to it."""
-        return moment.session == self.session and self.after_batch < moment.batch <= self.last_batch
+        """Returns whether what happened then belongs to it."""
+        began = (self.after_batch, self.after_time)
+        return (
+            moment.session == self.session
+            and began <= (moment.batch, moment.wall_time)
+            and moment.batch <= self.last_batch
+        )
+
+    def begins_with(self, restore: RestoreEntry) -> bool:
+        """Returns whether it was a restore that it began with."""
+        began = (restore.batch, restore.wall_time) if restore.live else (0, 0.0)
+        return (restore.session, restore.checkpoint, *began) == (
+            self.session,
+            self.checkpoint,
+            self.after_batch,
+            self.after_time,
+        )
 
 
 class _Session(Protocol):
@@ -81,21 +98,50 @@ def trace(
         if back is not None:
             left.remove(back)
         live = back is not None and back.live
-        began = back.batch if back is not None and live else 0
+        began = (back.batch, back.wall_time) if back is not None and live else (0, 0.0)
         source = back.checkpoint if back is not None else ""
         way.append(
-            Branch(session=session, after_batch=began, last_batch=until[0], checkpoint=source)
+            Branch(
+                session=session,
+                after_batch=began[0],
+                after_time=began[1],
+                last_batch=until[0],
+                checkpoint=source,
+            )
         )
         found = by_id.get(source)
         if found is not None:
             session, until = found.session, (found.batch, found.wall_time)
         elif live:
-            until = (began, back.wall_time if back is not None else 0.0)  # it is not known any more
+            until = began  # it is not known any more
         else:
             start = started.pop(session)
             session = start.parent
             until = _end(rows, session, start.initial_epoch)
     return tuple(reversed(way))
+
+
+def related(sessions: Sequence[_Session], way: Iterable[Branch]) -> frozenset[str]:
+    """Returns the sessions that the way passed, and those that began as one of them did.
+
+    Others are another training in the same directory.
+
+    Args:
+        sessions: The sessions of the run.
+        way: The way to its present state.
+    """
+    parents = {item.id: item.start.parent for item in sessions}
+    roots = {item.id: _root(item.id, parents) for item in sessions}
+    passed = {roots[branch.session] for branch in way}
+    return frozenset(session for session, root in roots.items() if root in passed)
+
+
+def _root(session: str, parents: Mapping[str, str]) -> str:
+    seen = set[str]()
+    while parents[session] in parents and session not in seen:
+        seen.add(session)
+        session = parents[session]
+    return session
 
 
 def _last(restores: Sequence[RestoreEntry], session: str, until: _Place) -> RestoreEntry | None:

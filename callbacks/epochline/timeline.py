@@ -13,7 +13,7 @@ hidden.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from functools import cached_property
@@ -21,7 +21,7 @@ from operator import attrgetter, itemgetter
 from typing import Final
 
 from epochline import sentences
-from epochline.branches import Branch, trace
+from epochline.branches import Branch, related, trace
 from epochline.checkpoints import (
     CheckpointEntry,
     Moment,
@@ -226,9 +226,33 @@ class Timeline:
     @cached_property
     def abandoned(self) -> tuple[EpochEntry, ...]:
         """The epochs that were left behind when the training went back."""
-        return tuple(
-            row for row in self.epochs if not any(row in branch for branch in self.lineage)
-        )
+        flags = self.left_behind(self.epochs)
+        return tuple(row for row, left in zip(self.epochs, flags, strict=True) if left)
+
+    def left_behind(self, moments: Sequence[Moment]) -> list[bool]:
+        """Returns for each moment whether it was left behind when the training went back.
+
+        What belongs to another training in the same directory was not. A restore was, unless the
+        way to the present state begins anew with it.
+
+        Args:
+            moments: Epochs, checkpoints, decisions, restores of this timeline.
+        """
+        way, sessions = self.lineage, self._related
+        if not self.restores and len(sessions) < 2:  # noqa: PLR2004 -- nothing to go back to
+            return [False] * len(moments)
+        return [
+            moment.session in sessions
+            and not any(
+                branch.begins_with(moment) if isinstance(moment, RestoreEntry) else moment in branch
+                for branch in way
+            )
+            for moment in moments
+        ]
+
+    @cached_property
+    def _related(self) -> frozenset[str]:
+        return related(self.sessions, self.lineage)
 
     @property
     def epoch_count(self) -> int:
@@ -293,8 +317,12 @@ class Timeline:
         Args:
             stitched: Whether to leave out the epochs that were left behind by going back.
         """
-        abandoned = {id(row) for row in self.abandoned} if stitched else ()
-        rows = {row.epoch: row for row in self.epochs if id(row) not in abandoned}
+        way = self.lineage
+        rows = {
+            row.epoch: row
+            for row in self.epochs
+            if not stitched or any(row in branch for branch in way)
+        }
         values: dict[str, list[float]] = {name: [] for name in self.metric_names}
         for epoch in sorted(rows):
             for name, value in rows[epoch].metrics.items():

@@ -90,18 +90,18 @@ def _timeline_view(
             for item in timeline.sessions
         ],
         "history": {
-            **_moments(timeline.epochs, index),
+            **_moments(timeline.epochs, index, timeline),
             "duration_seconds": [num(row.duration_seconds) for row in timeline.epochs],
             "metrics": _metrics([row.metrics for row in timeline.epochs]),
         },
-        "checkpoints": _checkpoints(timeline.checkpoints, index),
+        "checkpoints": _checkpoints(timeline, index),
         "annotations": {
             row.id: {"note": row.note, "tags": list(row.tags)}
             for row in timeline.checkpoints
             if row.note or row.tags
         },
         "recoverable": [row.id for row in timeline.checkpoints if row.recoverable],
-        "decisions": _decisions(_in_order(timeline.restores, decisions, index), index),
+        "decisions": _decisions(_in_order(timeline.restores, decisions, index), index, timeline),
         "notices": [_notice(item, index) for item in timeline.notices],
         "gaps": [
             {
@@ -285,13 +285,14 @@ def _session(entry: SessionEntry, *, running: bool) -> View:
     }
 
 
-def _moments(rows: Sequence[Moment], index: Mapping[str, int]) -> View:
+def _moments(rows: Sequence[Moment], index: Mapping[str, int], timeline: Timeline) -> View:
     return {
         "session": [index[row.session] for row in rows],
         "epoch": [row.epoch for row in rows],
         "step": [row.step for row in rows],
         "batch": [row.batch for row in rows],
         "wall_time": [row.wall_time for row in rows],
+        "abandoned": timeline.left_behind(rows),
     }
 
 
@@ -304,10 +305,11 @@ def _metrics(rows: Sequence[Mapping[str, float]]) -> dict[str, list[Num]]:
     return {name: [num(row.get(name)) for row in rows] for name in names}
 
 
-def _checkpoints(rows: Sequence[CheckpointEntry], index: Mapping[str, int]) -> View:
+def _checkpoints(timeline: Timeline, index: Mapping[str, int]) -> View:
+    rows = timeline.checkpoints
     return {
         "id": [row.id for row in rows],
-        **_moments(rows, index),
+        **_moments(rows, index, timeline),
         "status": [row.status for row in rows],
         "reason": [row.reason for row in rows],
         "why": [row.why for row in rows],
@@ -339,10 +341,10 @@ def _callback(item: _Decided) -> str:
     return item.callback if isinstance(item, DecisionEntry) else ""
 
 
-def _decisions(rows: Sequence[_Decided], index: Mapping[str, int]) -> View:
+def _decisions(rows: Sequence[_Decided], index: Mapping[str, int], timeline: Timeline) -> View:
     made = [row if isinstance(row, DecisionEntry) else _NO_NUMBERS for row in rows]
     return {
-        **_moments(rows, index),
+        **_moments(rows, index, timeline),
         "topic": [_topic(row) for row in rows],
         "verdict": [_verdict(row) for row in rows],
         "acted": [isinstance(row, RestoreEntry) or row.acted for row in rows],

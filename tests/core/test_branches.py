@@ -18,7 +18,7 @@ from epochline.events import (
 )
 from epochline.timeline import Timeline, build_timeline
 
-ONE, TWO = "5e55100000000001", "5e55100000000002"
+ONE, TWO, THREE = "5e55100000000001", "5e55100000000002", "5e55100000000003"
 BATCHES = 10
 
 
@@ -27,7 +27,7 @@ class Told:
 
     def __init__(self) -> None:
         self.records: list[Record] = []
-        self._seq = {ONE: 0, TWO: 0}
+        self._seq = {ONE: 0, TWO: 0, THREE: 0}
 
     def tell(self, session: str, epoch: int, batch: int, *events: Event) -> Told:
         """Adds a record."""
@@ -125,6 +125,43 @@ def test_restore_between_two_sessions_is_followed() -> None:
         ("1", 3),
         ("1", 5),
     ]
+
+
+def test_checkpoints_and_restores_are_left_behind_with_their_epochs() -> None:
+    """The state before a restore is at its very batch, and yet belongs to what was left."""
+    told = begun().epochs(ONE, 0, 3).back(ONE, 40, "10", undo="u1").epochs(ONE, 4, 5)
+    before = told.timeline
+    after = told.back(ONE, 60, "u1", undo="u2").epochs(ONE, 6, 6).timeline
+
+    def left(timeline: Timeline) -> list[str]:
+        flags = timeline.left_behind(timeline.checkpoints)
+        return [row.id for row, flag in zip(timeline.checkpoints, flags, strict=True) if flag]
+
+    assert left(before) == ["11", "12", "13", "u1"]
+    assert before.left_behind(before.restores) == [False]
+    assert left(after) == ["14", "15", "u2"]
+    assert after.left_behind(after.restores) == [True, False]
+
+
+def test_another_training_in_the_same_directory_was_not_left_behind() -> None:
+    """It is none of the way, and nobody went back from it; but a resume that was given up is."""
+    other = begun().epochs(ONE, 0, 1).tell(TWO, 0, 0, SessionStarted()).epochs(TWO, 0, 1).timeline
+    assert other.abandoned == ()
+    assert other.history(stitched=True)["loss"] == [0, 1]
+
+    told = begun().epochs(ONE, 0, 2).tell(TWO, 2, 0, SessionStarted(parent=ONE, initial_epoch=2))
+    told.epochs(TWO, 2, 3, begin=2)
+    third = told.tell(THREE, 3, 0, SessionStarted(parent=ONE, initial_epoch=3)).timeline
+    assert [(row.session[-1], row.epoch) for row in third.abandoned] == [("2", 2), ("2", 3)]
+
+
+def test_restore_at_the_beginning_of_a_session_is_part_of_the_way() -> None:
+    """So is what happened before its first batch."""
+    told = begun().epochs(ONE, 0, 3).tell(TWO, 0, 0, SessionStarted())
+    told.tell(TWO, 0, 0, Restored(checkpoint="12", session=ONE))
+    timeline = told.epochs(TWO, 0, 1).timeline
+    assert timeline.left_behind(timeline.restores) == [False]
+    assert [(row.session[-1], row.epoch) for row in timeline.abandoned] == [("1", 3)]
 
 
 def test_resumed_session_continues_where_its_epochs_begin() -> None:

@@ -181,6 +181,7 @@ const position = {
   epoch: list(integer),
   step: list(integer),
   wall_time: list(number),
+  abandoned: list(flag),
 };
 
 const history = columns<Timeline['history']>(object({ ...position, metrics: record(list(num)) }));

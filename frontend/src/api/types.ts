@@ -117,21 +117,23 @@ export interface Session {
   keep: string;
 }
 
-/** One row per finished epoch, in the order trained. */
-export interface History {
+/** When the rows of a table happened. */
+export interface Moments {
   session: number[];
   epoch: number[];
   step: number[];
   wall_time: number[];
+  /** Whether the training left it behind when it went back. */
+  abandoned: boolean[];
+}
+
+/** One row per finished epoch, in the order trained. */
+export interface History extends Moments {
   metrics: Record<string, Num[]>;
 }
 
-export interface Checkpoints {
+export interface Checkpoints extends Moments {
   id: string[];
-  session: number[];
-  epoch: number[];
-  step: number[];
-  wall_time: number[];
   status: Status[];
   reason: Reason[];
   why: string[];
@@ -141,11 +143,7 @@ export interface Checkpoints {
   metrics: Record<string, Num[]>;
 }
 
-export interface Decisions {
-  session: number[];
-  epoch: number[];
-  step: number[];
-  wall_time: number[];
+export interface Decisions extends Moments {
   topic: Topic[];
   verdict: string[];
   acted: boolean[];

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { buildRun, type RunModel } from '../model/run';
 import { history, timeline } from '../testing/builders';
 import {
+  type DrawnCurve,
   focusCurves,
   focusRates,
   learningRateCurves,
@@ -22,6 +23,7 @@ const run = {
   ),
   color: '#123456',
   best: null,
+  stitched: false,
 };
 const LOSS = { key: 'loss', train: 'loss', validation: 'val_loss', rank: 'val_loss' };
 
@@ -57,16 +59,23 @@ describe('curves', () => {
     expect(metricCurves(crowd, view)).toHaveLength(30);
   });
 
-  test('fade where the training went back and took another way', () => {
+  test('fade where the training went back and took another way, or leave that out', () => {
     const back = history({ val_loss: [5, 4, 3, 3.5] }, [0, 1, 2, 1]);
-    const model = buildRun(timeline({ history: back }));
+    const model = buildRun(
+      timeline({ history: { ...back, abandoned: [false, true, true, false] } }),
+    );
+    const rows = (curve?: DrawnCurve) => curve?.pieces.map(({ from, to }) => [from, to]);
     const [left, kept] = metricCurves([{ ...run, model }], VIEW);
-    expect(left?.pieces.map(({ from, to }) => [from, to])).toEqual([[1, 3]]);
-    expect(kept?.pieces.map(({ from, to }) => [from, to])).toEqual([
+    expect(rows(left)).toEqual([[1, 3]]);
+    expect(rows(kept)).toEqual([
       [0, 1],
       [3, 4],
     ]);
     expect(left?.alpha).toBeLessThan(0.5);
+    const stitched = metricCurves([{ ...run, model, stitched: true }], VIEW);
+    expect(stitched.map(rows)).toEqual([rows(kept)]);
+    expect(nearestRow({ ...run, model }, 'epoch', 3)).toBe(2);
+    expect(nearestRow({ ...run, model, stitched: true }, 'epoch', 3)).toBe(3);
   });
 
   test('of the learning rate are drawn in steps', () => {
@@ -77,7 +86,7 @@ describe('curves', () => {
 
 describe('what is under the pointer', () => {
   test('is the row nearest in x', () => {
-    expect([-5, 1.4, 1.6, 99].map((x) => nearestRow(run.model, 'epoch', x))).toEqual([0, 0, 1, 2]);
+    expect([-5, 1.4, 1.6, 99].map((x) => nearestRow(run, 'epoch', x))).toEqual([0, 0, 1, 2]);
   });
 
   test('is the run whose curve is nearest in y', () => {

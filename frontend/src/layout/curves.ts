@@ -36,11 +36,17 @@ const RAW = 0.25;
 
 type Style = Pick<DrawnCurve, 'dashed' | 'alpha' | 'width' | 'stepped'>;
 
-/** The curve of a run; what it left behind is a faded curve of its own. */
-function curvesOf({ model, color }: ShownRun, axis: Axis, ys: Float64Array, style: Style) {
+/** The curve of a run; what it left behind is a faded curve of its own, or is left out. */
+function curvesOf(
+  { model, color, stitched }: ShownRun,
+  axis: Axis,
+  ys: Float64Array,
+  style: Style,
+) {
   const base = { xs: model.xs(axis), ys, color, ...style };
   const kept = model.pieces.filter(({ abandoned }) => !abandoned);
   if (kept.length === model.pieces.length) return [{ ...base, pieces: model.pieces }];
+  if (stitched) return [{ ...base, pieces: kept }];
   const left = model.pieces.filter(({ abandoned }) => abandoned);
   return [
     { ...base, pieces: left, alpha: style.alpha * FADED },
@@ -111,12 +117,13 @@ export function focusRates(run: ShownRun, axis: Axis): DrawnCurve[] {
   return ratesOf(run, axis, 1, 2.5);
 }
 
-/** The history row nearest to x. */
-export function nearestRow(model: RunModel, axis: Axis, x: number): number | null {
+/** The history row nearest to x, of what is drawn of a run. */
+export function nearestRow({ model, stitched }: ShownRun, axis: Axis, x: number): number | null {
   const xs = model.xs(axis);
   let found: number | null = null;
   let nearest = Number.POSITIVE_INFINITY;
-  for (const { from, to } of model.pieces) {
+  for (const { from, to, abandoned } of model.pieces) {
+    if (stitched && abandoned) continue;
     const at = lowerBound(xs, from, to, x);
     for (const i of [at - 1, at]) {
       const distance = Math.abs(Number(xs[i]) - x);
@@ -146,7 +153,7 @@ export function nearestPoint(
   let found: NearestPoint | null = null;
   let nearest = Number.POSITIVE_INFINITY;
   for (const run of runs) {
-    const row = nearestRow(run.model, axis, point.x);
+    const row = nearestRow(run, axis, point.x);
     if (row === null) continue;
     for (const series of seriesOf(run.model)) {
       const distance = Math.abs(height(Number(series?.[row])) - height(point.y));

@@ -1,12 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { bestCheckpoint } from '../model/best';
 import { buildRun } from '../model/run';
-import { checkpoints, decisions, history, timeline } from '../testing/builders';
+import { checkpoints, decisions, timeline } from '../testing/builders';
 import {
   crowding,
   curveMarks,
   hitMark,
   laneMarks,
+  learningRateMarks,
   type Mark,
   placeMarks,
   type ShownRun,
@@ -14,7 +15,8 @@ import {
 
 function shown(part: Parameters<typeof timeline>[0] = {}): ShownRun {
   const model = buildRun(timeline(part));
-  return { model, color: '#123456', best: bestCheckpoint(model, 'val_loss', 'min') };
+  const best = bestCheckpoint(model, 'val_loss', 'min');
+  return { model, color: '#123456', best, stitched: false };
 }
 
 const STATUSES = checkpoints([
@@ -64,15 +66,30 @@ describe('marks of the lanes', () => {
   });
 });
 
-test('marks of what the training left behind are faded', () => {
+test('marks of what the training left behind are faded, and not on curves without it', () => {
+  const pinned = { status: 'pinned', metrics: { val_loss: 1 } } as const;
   const back = shown({
-    history: history({ val_loss: [5, 4, 3, 3.5] }, [0, 1, 2, 1]),
-    checkpoints: checkpoints([
-      { id: 'kept', epoch: 0 },
-      { id: 'left', epoch: 2 },
-    ]),
+    checkpoints: {
+      ...checkpoints([
+        { id: 'kept', epoch: 0, ...pinned },
+        { id: 'left', epoch: 2, ...pinned },
+      ]),
+      abandoned: [false, true],
+    },
+    decisions: {
+      ...decisions([{ epoch: 1, topic: 'learning_rate', lr_after: 0.1 }]),
+      abandoned: [true],
+    },
   });
-  expect(laneMarks([back], 'epoch').map(({ faded }) => faded)).toEqual([false, true]);
+  const faded = (marks: readonly Mark[]) => marks.map((mark) => mark.faded);
+  const onCurve = (run: ShownRun) => curveMarks([run], 'epoch', 'val_loss', 'min', null);
+  expect(faded(laneMarks([back], 'epoch'))).toEqual([false, true, true]);
+  expect(faded(onCurve(back)).sort()).toEqual([false, true]);
+  expect(faded(learningRateMarks([back], 'epoch'))).toEqual([true]);
+  const stitched = { ...back, stitched: true };
+  expect(faded(laneMarks([stitched], 'epoch'))).toEqual([false, true, true]);
+  expect(faded(onCurve(stitched))).toEqual([false]);
+  expect(learningRateMarks([stitched], 'epoch')).toEqual([]);
 });
 
 describe('marks on the curve', () => {

@@ -39,6 +39,8 @@ export interface ShownRun {
   readonly color: string;
   /** By the metric shown. */
   readonly best: Checkpoint | null;
+  /** Whether its curves are only what led to the present state. */
+  readonly stitched: boolean;
 }
 
 /** Where decisions sit inside of a lane, above the checkpoints. Lane N is centred on y = N. */
@@ -77,7 +79,7 @@ type BestIs = 'best of all' | 'large' | 'small';
 
 const marksOfCurve = latest(
   (
-    { model, color, best }: ShownRun,
+    { model, color, best, stitched }: ShownRun,
     axis: Axis,
     metric: string,
     direction: Direction,
@@ -87,6 +89,7 @@ const marksOfCurve = latest(
     const own = monitorBest(model);
     const marks: Mark[] = [];
     for (const row of model.checkpoints) {
+      if (stitched && row.abandoned) continue;
       const special = row === best || row === own || row.status === 'pinned';
       if (!special && row.key !== selectedKey) continue;
       const y = valueAt(model, row, metric);
@@ -95,7 +98,7 @@ const marksOfCurve = latest(
       const shape = checkpointShape(row.status, row === best, row === own);
       const strong = row === best && bestIs !== 'small';
       const x = model.x(row, axis);
-      const mark = { target, key, shape, color, x, y, strong, faded: model.abandoned(row) };
+      const mark = { target, key, shape, color, x, y, strong, faded: row.abandoned };
       const labelled = row === best && bestIs === 'best of all';
       const label = `${formatMetric(metricOf(row, metric))} · epoch ${formatEpoch(row.epoch)}`;
       marks.push(labelled ? { ...mark, label, labelBelow: direction === 'min' } : mark);
@@ -123,9 +126,10 @@ export function curveMarks(
 /** Marks of the learning-rate chart: every change, at the new value, unless the runs are too many. */
 export function learningRateMarks(runs: readonly ShownRun[], axis: Axis): Mark[] {
   if (runs.length > FEW) return [];
-  return runs.flatMap(({ model, color }) =>
+  return runs.flatMap(({ model, color, stitched }) =>
     model.decisions
       .filter(({ topic, acted }) => acted && topic === 'learning_rate')
+      .filter(({ abandoned }) => !(stitched && abandoned))
       .map((decision) => ({
         target: decision.target,
         key: decision.key,
@@ -134,7 +138,7 @@ export function learningRateMarks(runs: readonly ShownRun[], axis: Axis): Mark[]
         x: model.x(decision, axis),
         y: toNumber(decision.lrAfter),
         strong: false,
-        faded: model.abandoned(decision),
+        faded: decision.abandoned,
       }))
       .filter(({ y }) => Number.isFinite(y)),
   );
@@ -150,7 +154,7 @@ const marksOfLane = latest(({ model, color, best }: ShownRun, lane: number, axis
     x: model.x(row, axis),
     y: lane + CHECKPOINT_OFFSET,
     strong: row === best,
-    faded: model.abandoned(row),
+    faded: row.abandoned,
   }));
   for (const decision of model.decisions) {
     const shape = decisionShape(decision);
@@ -158,7 +162,7 @@ const marksOfLane = latest(({ model, color, best }: ShownRun, lane: number, axis
     const x = model.x(decision, axis);
     const y = lane + DECISION_OFFSET;
     const { target, key } = decision;
-    const faded = model.abandoned(decision);
+    const faded = decision.abandoned;
     marks.push({ target, key, shape, color, x, y, strong: shape === 'square', faded });
   }
   return marks;

@@ -1,9 +1,18 @@
 import { describe, expect, test } from 'vitest';
 import { history, session, timeline } from '../testing/builders';
-import { branches } from './branches';
+import { pieces } from './branches';
 
-/** Sessions as lists of [epoch, step]; each continues the one before unless it says otherwise. */
-function run(sessions: readonly (readonly [number, number])[][], continued = true) {
+type Row = readonly [epoch: number, step: number];
+
+/**
+ * Sessions as lists of [epoch, step]; each continues the one before unless it says otherwise. `left`
+ * are the rows that were left behind.
+ */
+function run(
+  sessions: readonly (readonly Row[])[],
+  left: readonly number[] = [],
+  continued = true,
+) {
   const rows = sessions.flatMap((own, index) =>
     own.map(([epoch, step]) => ({ index, epoch, step })),
   );
@@ -16,11 +25,12 @@ function run(sessions: readonly (readonly [number, number])[][], continued = tru
       session: rows.map(({ index }) => index),
       epoch: rows.map(({ epoch }) => epoch),
       step: rows.map(({ step }) => step),
+      abandoned: rows.map((_, row) => left.includes(row)),
     },
   });
 }
 
-const at = (epoch: number, step = 10 * (epoch + 1)) => [epoch, step] as const;
+const at = (epoch: number, step = 10 * (epoch + 1)): Row => [epoch, step];
 const piece = (from: number, to: number, after: number | null = null, abandoned = false) => ({
   from,
   to,
@@ -30,19 +40,22 @@ const piece = (from: number, to: number, after: number | null = null, abandoned 
 
 describe('pieces', () => {
   test('of a training that only went forward are one', () => {
-    expect(branches(run([[at(0), at(1), at(2)]])).pieces).toEqual([piece(0, 3)]);
+    expect(pieces(run([[at(0), at(1), at(2)]]))).toEqual([piece(0, 3)]);
   });
 
   test('of no epoch are none', () => {
-    expect(branches(run([[]])).pieces).toEqual([]);
+    expect(pieces(run([[]]))).toEqual([]);
   });
 
-  test('of a session that resumed earlier fade what it did again', () => {
-    const resumed = run([
-      [at(0), at(1), at(2), at(3)],
-      [at(2), at(3), at(4)],
-    ]);
-    expect(branches(resumed).pieces).toEqual([piece(0, 2), piece(2, 4, 1, true), piece(4, 7, 1)]);
+  test('of a session that resumed earlier go on from where it resumed', () => {
+    const resumed = run(
+      [
+        [at(0), at(1), at(2), at(3)],
+        [at(2), at(3), at(4)],
+      ],
+      [2, 3],
+    );
+    expect(pieces(resumed)).toEqual([piece(0, 2), piece(2, 4, 1, true), piece(4, 7, 1)]);
   });
 
   test('of a session that went on where the last one ended are one line', () => {
@@ -50,39 +63,36 @@ describe('pieces', () => {
       [at(0), at(1)],
       [at(2), at(3)],
     ]);
-    expect(branches(resumed).pieces).toEqual([piece(0, 4)]);
+    expect(pieces(resumed)).toEqual([piece(0, 4)]);
   });
 
-  test('of a restore into the running training fade what was done between', () => {
+  test('of a restore into the running training go on from what was restored', () => {
     // The epoch counter of `fit` goes on, the steps go back.
-    const restored = run([[at(0), at(1), at(2), [3, 20], [4, 30]]]);
-    expect(branches(restored).pieces).toEqual([piece(0, 1), piece(1, 3, 0, true), piece(3, 5, 0)]);
+    const restored = run([[at(0), at(1), at(2), [3, 20], [4, 30]]], [1, 2]);
+    expect(pieces(restored)).toEqual([piece(0, 1), piece(1, 3, 0, true), piece(3, 5, 0)]);
   });
 
-  test('of another training in the same directory stay as they are', () => {
+  test('of a restore of the weights alone do so, too', () => {
+    // The steps are those of the optimizer, and go on.
+    const restored = run([[at(0), at(1), at(2), at(3), at(4)]], [1, 2]);
+    expect(pieces(restored)).toEqual([piece(0, 1), piece(1, 3, 0, true), piece(3, 5, 0)]);
+  });
+
+  test('of a restore that was undone go on from what was left before', () => {
+    const undone = run([[at(0), at(1), at(2), [3, 20], [4, 30], [5, 40]]], [3, 4]);
+    expect(pieces(undone)).toEqual([piece(0, 3), piece(3, 5, 0, true), piece(5, 6, 2)]);
+  });
+
+  test('of another training in the same directory have nothing to do with it', () => {
     const twice = run(
       [
         [at(0), at(1)],
         [at(0), at(1)],
       ],
+      [],
       false,
     );
-    expect(branches(twice).pieces).toEqual([piece(0, 2), piece(2, 4)]);
-  });
-
-  test('of a session with new steps fade only the epochs that it trained again', () => {
-    const weightsOnly = run([
-      [at(0), at(1), at(2)],
-      [
-        [2, 10],
-        [3, 20],
-      ],
-    ]);
-    expect(branches(weightsOnly).pieces.map(({ abandoned }) => abandoned)).toEqual([
-      false,
-      true,
-      false,
-    ]);
+    expect(pieces(twice)).toEqual([piece(0, 2), piece(2, 4)]);
   });
 
   test('of sessions that are their own parents are drawn all the same', () => {
@@ -94,19 +104,6 @@ describe('pieces', () => {
       ...answer,
       sessions: answer.sessions.map((item) => ({ ...item, parent: 's1' })),
     };
-    expect(branches(looped).pieces).toHaveLength(2);
+    expect(pieces(looped)).toHaveLength(2);
   });
-});
-
-test('what happened in an abandoned part is abandoned, too', () => {
-  const answer = run([
-    [at(0), at(1), at(2), at(3)],
-    [at(2), at(3)],
-  ]);
-  const { abandoned } = branches(answer);
-  const wall = answer.history.wall_time;
-  const where = (row: number, session: number) =>
-    abandoned({ session, epoch: 0, step: 0, wallTime: Number(wall[row]) });
-  expect([0, 1, 2, 3].map((row) => where(row, 0))).toEqual([false, false, true, true]);
-  expect([4, 5].map((row) => where(row, 1))).toEqual([false, false]);
 });

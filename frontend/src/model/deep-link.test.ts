@@ -15,6 +15,7 @@ const FULL: LinkState = {
   logScale: true,
   smoothing: 0.6,
   ignoreOutliers: false,
+  stitched: true,
   runs: { mode: 'show', names: new Set(['a/b', '😀 "x"', '']) },
   selection: { kind: 'checkpoint', run: 'تجربة', id: 'c0ffee' },
   zoom: [-0.5, 1e21],

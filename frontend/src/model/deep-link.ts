@@ -21,6 +21,7 @@ export const LINK_KEYS = [
   'scale',
   'smooth',
   'outliers',
+  'branches',
   'runs',
   'select',
   'zoom',
@@ -45,6 +46,8 @@ export interface LinkState {
   readonly smoothing: number;
   /** Whether a few far values may be left out of the chart so that the rest is seen. */
   readonly ignoreOutliers: boolean;
+  /** Whether curves are only what led to the present state, without what was left behind. */
+  readonly stitched: boolean;
   readonly runs: RunFilter;
   readonly selection: Target | null;
   readonly zoom: readonly [number, number] | null;
@@ -69,6 +72,7 @@ export const DEFAULT_LINK: LinkState = {
   logScale: false,
   smoothing: 0,
   ignoreOutliers: true,
+  stitched: false,
   runs: ALL_RUNS,
   selection: null,
   zoom: null,
@@ -100,6 +104,7 @@ export function formatLink(state: LinkState): Record<LinkKey, string> {
     scale: state.logScale ? 'log' : '',
     smooth: state.smoothing === 0 ? '' : String(state.smoothing),
     outliers: state.ignoreOutliers ? '' : 'show',
+    branches: state.stitched ? 'hide' : '',
     runs: names.size === 0 && mode === 'hide' ? '' : JSON.stringify([mode, ...names]),
     select: state.selection === null ? '' : targetKey(state.selection),
     zoom: state.zoom === null ? '' : state.zoom.join('~'),
@@ -159,6 +164,7 @@ export function parseLink(values: Partial<Record<LinkKey, string>>): LinkState {
     logScale: values.scale === 'log',
     smoothing: parseSmoothing(values.smooth ?? ''),
     ignoreOutliers: values.outliers !== 'show',
+    stitched: values.branches === 'hide',
     runs: parseRuns(values.runs ?? ''),
     selection: parseTarget(values.select ?? ''),
     zoom: parseZoom(values.zoom ?? ''),

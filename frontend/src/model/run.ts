@@ -5,7 +5,7 @@
  */
 import type { Num, Reason, Status, Timeline, Topic, WeightsKind } from '../api/types';
 import type { Axis, Position } from './axis';
-import { branches, type Piece } from './branches';
+import { type Piece, pieces } from './branches';
 import { memo } from './memo';
 import { toNumbers } from './num';
 import { smooth } from './smooth';
@@ -27,6 +27,8 @@ export interface Checkpoint extends Position {
   readonly tags: readonly string[];
   /** Whether it can be taken out of the trash. */
   readonly recoverable: boolean;
+  /** Whether it belongs to a part that the training left behind. */
+  readonly abandoned: boolean;
   readonly metrics: Record<string, Num[]>;
 }
 
@@ -48,6 +50,8 @@ export interface Decision extends Position {
   readonly patience: Num;
   readonly lrBefore: Num;
   readonly lrAfter: Num;
+  /** Whether it belongs to a part that the training left behind. */
+  readonly abandoned: boolean;
 }
 
 export interface RunModel {
@@ -68,8 +72,6 @@ export interface RunModel {
   x(position: Position, axis: Axis): number;
   /** Lowest and highest x of all that is drawn of the run; infinities the wrong way when nothing is. */
   extent(axis: Axis): readonly [number, number];
-  /** Whether what happened there belongs to a part that was left behind. */
-  abandoned(position: Position): boolean;
 }
 
 export function metricOf(checkpoint: Checkpoint, metric: string): Num {
@@ -128,6 +130,7 @@ function checkpointRows(timeline: Timeline): Checkpoint[] {
       note: annotations[id]?.note ?? '',
       tags: annotations[id]?.tags ?? NO_TAGS,
       recoverable: recoverable.has(id),
+      abandoned: columns.abandoned[index] ?? false,
       metrics: columns.metrics,
     };
   });
@@ -155,6 +158,7 @@ function decisionRows(run: string, columns: Timeline['decisions']): Decision[] {
       patience: columns.patience[index] ?? null,
       lrBefore: columns.lr_before[index] ?? null,
       lrAfter: columns.lr_after[index] ?? null,
+      abandoned: columns.abandoned[index] ?? false,
     };
   });
 }
@@ -199,7 +203,7 @@ export function buildRun(timeline: Timeline): RunModel {
   const onEpochs = epochAxis(timeline);
   const checkpoints = checkpointRows(timeline);
   const decisions = decisionRows(run, timeline.decisions);
-  const { pieces, abandoned } = branches(timeline);
+  const lines = pieces(timeline);
   const xs = memo((axis: Axis) => {
     if (axis === 'epoch') return shifted(history.epoch, 1);
     if (axis === 'step') return new Float64Array(history.step);
@@ -217,7 +221,7 @@ export function buildRun(timeline: Timeline): RunModel {
   const smoothedBy = (weight: number) =>
     memo((metric: string) => {
       const values = series(metric);
-      return values && smooth(values, pieces, weight);
+      return values && smooth(values, lines, weight);
     });
   // Only of one weight at a time: a slider that is dragged leaves nothing behind.
   let smoothed = { weight: 0, of: series };
@@ -225,7 +229,7 @@ export function buildRun(timeline: Timeline): RunModel {
     name: run,
     timeline,
     start,
-    pieces,
+    pieces: lines,
     checkpoints,
     decisions,
     checkpointById: new Map(checkpoints.map((row) => [row.id, row])),
@@ -243,12 +247,11 @@ export function buildRun(timeline: Timeline): RunModel {
         if (value < min) min = value;
         if (value > max) max = value;
       };
-      for (const { from, to } of pieces)
+      for (const { from, to } of lines)
         for (const row of [from, to - 1]) hold(Number(xs(axis)[row]));
       for (const row of checkpoints) hold(x(row, axis));
       for (const row of decisions) if (row.acted) hold(x(row, axis));
       return [min, max];
     }),
-    abandoned,
   };
 }

@@ -32,7 +32,12 @@ export interface RunSignals {
 }
 
 const asShown = latest(
-  (model: RunModel, color: string, best: Checkpoint | null): ShownRun => ({ model, color, best }),
+  (model: RunModel, color: string, best: Checkpoint | null, stitched: boolean): ShownRun => ({
+    model,
+    color,
+    best,
+    stitched,
+  }),
 );
 
 function bestValueOf(models: readonly RunModel[], metric: string, direction: Direction): number {
@@ -59,6 +64,7 @@ export function runSignals(
   // Parts of the link, each of them stable while another part changes.
   const filter = computed(() => link.value.runs);
   const metricKey = computed(() => link.value.metric);
+  const stitched = computed(() => link.value.stitched);
   const chosenDirection = computed(() => link.value.direction);
 
   const summaries = computed(() => runs.value?.runs ?? []);
@@ -87,7 +93,7 @@ export function runSignals(
     shownModels.value.map((model) => {
       const rank = choice.value?.rank;
       const best = rank === undefined ? null : bestCheckpoint(model, rank, direction.value);
-      return asShown(model, color(model.name), best);
+      return asShown(model, color(model.name), best, stitched.value);
     }),
   );
   const directions = computed(() => {

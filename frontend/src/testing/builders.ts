@@ -52,6 +52,7 @@ function positions(epochs: readonly number[]) {
     epoch: [...epochs],
     step: epochs.map((epoch) => (epoch + 1) * STEPS),
     wall_time: epochs.map((epoch) => START + epoch + 1),
+    abandoned: epochs.map(() => false),
   };
 }
 

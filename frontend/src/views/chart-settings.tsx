@@ -1,4 +1,5 @@
 /** How the curves are drawn: smoothing, scale, outliers. Beside the axis, or in a menu on narrow pages. */
+import { useComputed } from '@preact/signals';
 import { MAX_SMOOTHING } from '../model/smooth';
 import { useStore } from '../state/context';
 import { Menu } from './menu';
@@ -52,6 +53,26 @@ function Settings() {
         />
         Ignore outliers
       </label>
+      <Branches />
     </>
+  );
+}
+
+/** Only there where a training went back. */
+function Branches() {
+  const { change, link, shownModels } = useStore();
+  const any = useComputed(() =>
+    shownModels.value.some(({ pieces }) => pieces.some(({ abandoned }) => abandoned)),
+  ).value;
+  if (!any) return null;
+  return (
+    <label class="check" title="What a training left behind when it went back, faded">
+      <input
+        type="checkbox"
+        checked={!link.value.stitched}
+        onChange={(event) => change({ stitched: !event.currentTarget.checked })}
+      />
+      Abandoned branches
+    </label>
   );
 }

@@ -34,16 +34,17 @@ export function Toolbar() {
         ))}
       </div>
       <ChartSettings />
-      <span class="spring" />
-      <WhatIfButton />
-      <LiveMenu />
-      <StoryButton />
-      {zoom !== null && (
-        <button type="button" class="button" onClick={() => store.change({ zoom: null })}>
-          Show all
-        </button>
-      )}
-      <Shortcuts />
+      <div class="toolbar-end">
+        <WhatIfButton />
+        <LiveMenu />
+        <StoryButton />
+        {zoom !== null && (
+          <button type="button" class="button" onClick={() => store.change({ zoom: null })}>
+            Show all
+          </button>
+        )}
+        <Shortcuts />
+      </div>
     </header>
   );
 }
