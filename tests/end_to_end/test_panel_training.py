@@ -84,7 +84,7 @@ def test_training_goes_back_and_forth(panel: Panel, trained: Trained) -> None:
     assert said.all_inner_texts() == list(plan)
     assert "The epoch counter of fit goes on" in " ".join(plan)
     expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
-    assert trained.run.restores == ()
+    assert [item.checkpoint for item in trained.run.restores] == []
 
     dialog.get_by_role("button", name="Restore into the training", exact=True).click()
     expect(dialog).to_be_hidden()
@@ -161,7 +161,8 @@ def test_choices_change_what_is_done(panel: Panel, trained: Trained) -> None:
     dialog.get_by_role("button", name="Restore into the training", exact=True).click()
     expect(_strip(panel)).to_contain_text("1e-3 → 5e-4", timeout=ANSWERED_MS)
     (restored,) = trained.run.restores
-    assert (restored.what, restored.lr_after) == ("weights", pytest.approx(5e-4))
+    assert restored.what == "weights"
+    assert restored.lr_after == pytest.approx(5e-4)
 
 
 def test_training_is_paused_saved_slowed_and_stopped(panel: Panel, trained: Trained) -> None:
