@@ -8,6 +8,8 @@ import { decisions, runsAnswer, session, timeline } from '../testing/builders';
 import { testPanel } from '../testing/panel';
 import { filledStore } from '../testing/store';
 import { App } from './app';
+// Fetched when it is first needed; no test waits for that.
+import './panes';
 import { ErrorBoundary } from './error-boundary';
 
 afterEach(() => void vi.useRealTimers());

@@ -7,11 +7,13 @@ import { type Checkpoint, compareTarget } from '../model/run';
 import { usePanel } from '../state/context';
 import { ByHand, FoldedByHand } from './by-hand';
 import { FailureText } from './failure-text';
-import { LiveDialog } from './live-dialog';
+import { lazyPart } from './lazy-part';
 import { RestoreDialog } from './restore-dialog';
 import { usePressed } from './row-keys';
 import { useDeed } from './use-deed';
 import { Verify } from './verify';
+
+const LiveDialog = lazyPart(() => import('./live-dialog').then((part) => part.LiveDialog));
 
 interface Props {
   readonly detail: CheckpointDetail;

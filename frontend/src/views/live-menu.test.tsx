@@ -6,6 +6,8 @@ import type { Permission, RunState } from '../api/types';
 import { fakeApi, liveAnswer, liveState, timeline } from '../testing/builders';
 import { renderIn, testPanel } from '../testing/panel';
 import { filledStore } from '../testing/store';
+// Fetched when it is first needed; no test waits for that.
+import './live-controls';
 import { LiveMenu } from './live-menu';
 
 const YES: Permission = { allowed: true, reason: null, hint: null };
