@@ -25,6 +25,7 @@ SELECTED = json.dumps(["c", "pima", BEST_ID])
 GONE = json.dumps(["c", "pima", "c0ffee0000000001"])
 PAIR = json.dumps([json.dumps(["c", "pima", "c0ffee0000000009"]), SELECTED])
 WIDTHS = (900, 1440)
+ANSWERED_MS = 30_000
 Theme = Literal["light", "dark"]
 
 
@@ -160,18 +161,20 @@ def test_asking_a_training_has_no_violation(
         panel.page.keyboard.press("Escape")
         panel.row(2).click()
         panel.button("Restore into the running training…").click()
-        expect(panel.frame.get_by_role("heading", name="What will happen")).to_be_visible()
+        expect(panel.frame.get_by_role("heading", name="What will happen")).to_be_visible(
+            timeout=ANSWERED_MS
+        )
         panel.frame.get_by_role("dialog").get_by_text("The same as a command").click()
         look("dialog with the plan")
         panel.button("Restore into the training").click()
-        expect(panel.button("Undo: Restore epoch 2")).to_be_visible()
+        expect(panel.button("Undo: Restore epoch 2")).to_be_visible(timeout=ANSWERED_MS)
         look("strip with an answer")
         process.kill()
         process.wait()
         panel.button("Undo: Restore epoch 2").click()
-        expect(panel.frame.get_by_text("Nobody listens")).to_be_visible()
+        expect(panel.frame.get_by_text("Nobody listens")).to_be_visible(timeout=ANSWERED_MS)
         panel.button("Restore into the running training…").click()
-        expect(panel.frame.get_by_text("it was killed").last).to_be_visible()
+        expect(panel.frame.get_by_text("it was killed").last).to_be_visible(timeout=ANSWERED_MS)
         look("dialog when nobody listens")
 
     assert found == {}

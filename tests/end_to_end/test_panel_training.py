@@ -119,7 +119,7 @@ def test_branch_that_was_left_is_faded_or_left_out(
         return [epoch for epoch, abandoned in rows if abandoned]
 
     dialog = _dialog(panel, trained)
-    branches = panel.frame.get_by_label("Abandoned branches")
+    branches = panel.frame.get_by_label("Branches", exact=True)
     expect(branches).to_be_hidden()
     expect(dialog.get_by_role("heading", name="What will happen")).to_be_visible(
         timeout=ANSWERED_MS

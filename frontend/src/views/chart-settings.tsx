@@ -66,13 +66,13 @@ function Branches() {
   ).value;
   if (!any) return null;
   return (
-    <label class="check" title="What a training left behind when it went back, faded">
+    <label class="check" title="What a training left behind when it went back: faded, or not drawn">
       <input
         type="checkbox"
         checked={!link.value.stitched}
         onChange={(event) => change({ stitched: !event.currentTarget.checked })}
       />
-      Abandoned branches
+      Branches
     </label>
   );
 }

@@ -5,7 +5,6 @@ import type { CheckpointDetail, Permission } from '../api/types';
 import { isRestorable } from '../model/best';
 import { type Checkpoint, compareTarget } from '../model/run';
 import { usePanel } from '../state/context';
-import type { RowLetter } from '../state/store';
 import { ByHand, FoldedByHand } from './by-hand';
 import { FailureText } from './failure-text';
 import { lazyPart } from './lazy-part';
@@ -47,14 +46,12 @@ interface OpenerProps {
   readonly shown: boolean;
   readonly primary: boolean;
   readonly off?: boolean;
-  /** The letter that presses it from the table. */
-  readonly letter?: RowLetter;
   /** The dialog that it opens. */
   readonly children: (onClose: () => void) => ComponentChildren;
 }
 
 /** The dialog stays when the button goes, because a rule removed the file or the training ended. */
-function DialogButton({ label, shown, primary, off = false, letter, children }: OpenerProps) {
+function DialogButton({ label, shown, primary, off = false, children }: OpenerProps) {
   const [open, setOpen] = useState(false);
   const opener = useRef<HTMLButtonElement>(null);
   const onClose = () => {
@@ -68,7 +65,7 @@ function DialogButton({ label, shown, primary, off = false, letter, children }: 
           ref={opener}
           type="button"
           class={primary ? 'button primary' : 'button'}
-          aria-keyshortcuts={letter}
+          aria-keyshortcuts={primary ? 'r' : undefined}
           aria-disabled={off}
           aria-describedby={off ? OFF_NOTES : undefined}
           onClick={() => !off && setOpen(true)}
@@ -89,13 +86,7 @@ interface RestoreProps {
 function RestoreToFile({ detail, shown, primary }: RestoreProps & { primary: boolean }) {
   const { allowed } = usePanel().store.restorePermission.value;
   return (
-    <DialogButton
-      label="Restore to file…"
-      shown={shown}
-      primary={primary}
-      off={!allowed}
-      letter="r"
-    >
+    <DialogButton label="Restore to file…" shown={shown} primary={primary} off={!allowed}>
       {(onClose) => <RestoreDialog detail={detail} onClose={onClose} />}
     </DialogButton>
   );

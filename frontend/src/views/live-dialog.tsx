@@ -79,21 +79,12 @@ export function LiveDialog({ detail, onClose }: Props) {
   );
 }
 
-/** Whether the training listens, and the command for these choices; asked again until somebody does. */
+/** Whether the training listens, and the command for these choices. */
 function useListener({ run, id }: CheckpointDetail, form: LiveForm): Answer<LiveState> {
-  const { api, store } = usePanel();
-  const [heard, setHeard] = useState(false);
-  const at = store.answeredAt.value;
+  const { api } = usePanel();
   const choices = choicesOf(form);
-  return useRequest(
-    async () => {
-      const named = choices && { checkpoint: id, ...choices };
-      const state = await api.liveState(run, named ?? undefined);
-      setHeard(state.listening);
-      return state;
-    },
-    JSON.stringify([choices, heard ? null : at]),
-  );
+  const named = choices === null ? undefined : { checkpoint: id, ...choices };
+  return useRequest(() => api.liveState(run, named), JSON.stringify(named ?? null));
 }
 
 /** Why there is no training to ask, and the other ways to the weights. */

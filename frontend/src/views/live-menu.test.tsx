@@ -1,8 +1,8 @@
 // @vitest-environment happy-dom
-import { fireEvent, screen, waitFor } from '@testing-library/preact';
+import { act, fireEvent, screen, waitFor } from '@testing-library/preact';
 import { describe, expect, test, vi } from 'vitest';
 import { type Api, ApiError } from '../api/client';
-import type { Permission, RunState } from '../api/types';
+import type { LiveState, Permission, RunState } from '../api/types';
 import { fakeApi, liveAnswer, liveState, timeline } from '../testing/builders';
 import { renderIn, testPanel } from '../testing/panel';
 import { filledStore } from '../testing/store';
@@ -129,6 +129,18 @@ describe('the menu of a running training', () => {
     fireEvent.click(await screen.findByRole('button', { name: 'Pause' }));
     await waitFor(() => expect(live.mock.calls[0]?.[0].run).toBe('run 1'));
   });
+});
+
+test('a slow answer is as good as a quick one', async () => {
+  const answers: ((state: LiveState) => void)[] = [];
+  const { state, store } = show({
+    liveState: () => new Promise((resolve) => answers.push(resolve)),
+  });
+  await waitFor(() => expect(state).toHaveBeenCalledTimes(1));
+  act(() => void (store.answeredAt.value = 1_700_000_300));
+  await waitFor(() => expect(state).toHaveBeenCalledTimes(2));
+  answers[0]?.(liveState());
+  expect(await screen.findByRole('button', { name: 'Live' })).toBeInTheDocument();
 });
 
 test('a training that does not listen has no menu', async () => {

@@ -1,6 +1,6 @@
 /** What the training that listens can be asked for; only there while one does. */
 import { useComputed } from '@preact/signals';
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { LiveState } from '../api/types';
 import { usePanel } from '../state/context';
 import { lazyPart } from './lazy-part';
@@ -9,22 +9,23 @@ import { toFailure } from './use-request';
 
 const LiveControls = lazyPart(() => import('./live-controls').then((part) => part.LiveControls));
 
-/** Whether the training of a run listens, as far as it is known yet; asked with every round of the poller, so never while hidden. */
+/**
+ * Whether the training of a run listens, as far as it is known yet. Asked with every round of the poller,
+ * so never while the panel is hidden; a slow answer is as good as a quick one.
+ */
 function useListening(run: string | null): LiveState | null {
   const { api, store } = usePanel();
   const [state, setState] = useState<LiveState | null>(null);
+  const wanted = useRef(run);
+  wanted.current = run;
   const at = store.answeredAt.value;
   useEffect(() => {
-    let current = true;
-    const take = (next: LiveState | null) => current && setState(next);
-    const gone = (cause: unknown) => {
+    if (run === null) return;
+    const take = (next: LiveState | null) => wanted.current === run && setState(next);
+    api.liveState(run).then(take, (cause) => {
       toFailure(cause); // throws what the server has nothing to do with
       take(null); // the banner tells of a server that is gone; a run that is has no controls
-    };
-    if (run !== null) api.liveState(run).then(take, gone);
-    return () => {
-      current = false;
-    };
+    });
   }, [run, at]);
   return run === null ? null : state;
 }

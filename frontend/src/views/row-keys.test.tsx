@@ -53,7 +53,7 @@ test('p does nothing where pins are off, and says why', async () => {
   const off = { allowed: false, reason: 'The log directory is read-only.', hint: '' };
   const store = show(
     { pin },
-    { actions: { restore: off, live: { ...off, token: false }, change: off } },
+    { actions: { restore: off, change: off, live: { ...off, token: false } } },
   );
   press('p', 2);
   await waitFor(() => expect(store.announcement.value).toContain('is read-only'));

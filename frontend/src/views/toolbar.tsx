@@ -37,8 +37,8 @@ export function Toolbar() {
       </div>
       <ChartSettings />
       <div class="toolbar-end">
-        <LiveMenu />
         <WhatIfButton />
+        <LiveMenu />
         <StoryButton />
         {zoom !== null && (
           <button type="button" class="button" onClick={() => store.change({ zoom: null })}>
