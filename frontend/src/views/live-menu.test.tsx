@@ -137,7 +137,9 @@ test('a slow answer is as good as a quick one', async () => {
     liveState: () => new Promise((resolve) => answers.push(resolve)),
   });
   await waitFor(() => expect(state).toHaveBeenCalledTimes(1));
-  act(() => void (store.answeredAt.value = 1_700_000_300));
+  act(() => {
+    store.answeredAt.value = 1_700_000_300;
+  });
   await waitFor(() => expect(state).toHaveBeenCalledTimes(2));
   answers[0]?.(liveState());
   expect(await screen.findByRole('button', { name: 'Live' })).toBeInTheDocument();
