@@ -50,7 +50,7 @@ export function Story() {
           </span>
         )}
       </summary>
-      <div class="story-body">
+      <div class="story-body" role="region" aria-label="Sessions and notices" tabIndex={0}>
         {errors.map(([run, error]) => (
           <section key={run}>
             <h2 dir="auto">{run}</h2>
