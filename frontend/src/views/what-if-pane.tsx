@@ -7,6 +7,7 @@ import { formatQuestion, type Question, type Settings } from '../model/question'
 import { usePanel, useStore } from '../state/context';
 import { FoldedByHand } from './by-hand';
 import { FailureText } from './failure-text';
+import { Sentence } from './sentence';
 import { type Failure, toFailure } from './use-request';
 import { CutSettings, KeepSettings, StopSettings } from './what-if-settings';
 
@@ -108,12 +109,12 @@ function Told({ answer }: { answer: WhatIf }) {
     <div class="told" role="status">
       {answer.sentences.map((sentence, i) => (
         <p key={sentence} class={i === 0 ? 'told-first' : ''} dir="auto">
-          {sentence}
+          <Sentence text={sentence} />
         </p>
       ))}
       {answer.notes.map((note) => (
         <p key={note} class="note" dir="auto">
-          {note}
+          <Sentence text={note} />
         </p>
       ))}
     </div>
