@@ -13,7 +13,7 @@ export interface Curve {
 }
 
 /** More values than this tell nothing new about where most of them are. */
-const SAMPLE = 8_000;
+const SAMPLE = 2_000;
 
 /** How many rows a view needs. */
 function countRows(curves: readonly Curve[], [min, max]: Range): number {
