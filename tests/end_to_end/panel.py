@@ -40,6 +40,7 @@ CHROMIUM_ARGS = [
     "--disable-sync",
 ]
 LOAD_MS = 60_000
+_FRAME = 'iframe[title="Checkpoints"]'
 WRITTEN_MS = 300  # changes in quick succession are written into the address together
 
 _REPORT_VIOLATIONS = """
@@ -171,14 +172,18 @@ class Panel:
 
     def wait(self) -> None:
         """Returns when the panel is drawn."""
-        expect(self.page.locator('iframe[title="Checkpoints"]')).to_be_visible(timeout=LOAD_MS)
+        expect(self.page.locator(_FRAME)).to_be_visible(timeout=LOAD_MS)
         headings = self.frame.get_by_role("heading", level=1)
         expect(headings).to_have_count(1, timeout=LOAD_MS)
+
+    def is_open(self) -> bool:
+        """Returns whether its table is there now."""
+        return self.page.locator(_FRAME).count() == 1 and self.grid.count() == 1
 
     @property
     def frame(self) -> Frame:
         """The panel's own page inside of TensorBoard's."""
-        frame = self.page.query_selector('iframe[title="Checkpoints"]')
+        frame = self.page.query_selector(_FRAME)
         content = frame.content_frame() if frame else None
         assert content is not None, "the panel is not open"
         return content
