@@ -26,6 +26,7 @@ const DECODERS: Record<string, Decoder<unknown>> = {
   'timeline.json': decode.timeline,
   'timelines.json': decode.timelines,
   'undo.json': decode.undo,
+  'mean.json': decode.meanPlan,
   'weights.json': decode.weights,
   'what_if.json': decode.whatIf,
   'why.json': decode.why,

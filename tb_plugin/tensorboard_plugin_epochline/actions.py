@@ -1,4 +1,4 @@
-"""What the panel does to the checkpoints of a run: pin, annotate, prune, take back.
+"""What the panel does with the checkpoints of a run: pin, annotate, prune, take back, average.
 
 Each is a thin layer over what the Python interface does. What a prune would do is told by `plan`,
 which changes nothing.
@@ -29,6 +29,7 @@ from epochline.sentences import size
 from epochline.timeline import CheckpointEntry
 from epochline.upkeep import PruneResult, annotate, prune_run, undo_prune
 from tensorboard_plugin_epochline.answers import ApiError, ErrorCode, disk_error
+from tensorboard_plugin_epochline.averages import make_mean
 from tensorboard_plugin_epochline.library import Snapshot
 from tensorboard_plugin_epochline.snippets import prune_commands
 
@@ -213,7 +214,7 @@ def _check_place(entry: CheckpointEntry, run_dir: Path) -> None:
         place = os.path.realpath(run_dir / file.path)
         if os.path.commonpath([inside, place]) != inside:
             message = f"{file.path} is outside of the run directory."
-            raise ApiError(ErrorCode.CONFLICT, message, "Prune it in a terminal: epochline prune.")
+            raise ApiError(ErrorCode.CONFLICT, message, "Use the command, in a terminal.")
 
 
 def _undo(snapshot: Snapshot, run_dir: Path, body: Mapping[str, Any]) -> View:
@@ -228,6 +229,12 @@ def _undo(snapshot: Snapshot, run_dir: Path, body: Mapping[str, Any]) -> View:
     }
 
 
+def _average(snapshot: Snapshot, run_dir: Path, body: Mapping[str, Any]) -> View:
+    for name in body["ids"]:
+        _check_place(snapshot.checkpoint(name), run_dir)
+    return make_mean(snapshot, run_dir, body["ids"])
+
+
 _IDS: Final[Mapping[str, type]] = {"ids": list}
 
 ACTIONS: Final[Mapping[str, Action]] = {
@@ -235,5 +242,6 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "annotate": Action(keys=("run", "id", "note", "tags"), kinds={"tags": list}, do=_annotate),
     "prune": Action(keys=("run", "ids"), kinds=_IDS, do=_prune),
     "undo": Action(keys=("run", "ids"), kinds=_IDS, do=_undo),
+    "average": Action(keys=("run", "ids"), kinds=_IDS, do=_average),
 }
 """The routes that take a POST beside `restore`, by name."""

@@ -39,6 +39,7 @@ from tensorboard_plugin_epochline.answers import (
     text_answer,
 )
 from tensorboard_plugin_epochline.assets import ENTRY, Assets
+from tensorboard_plugin_epochline.averages import mean_plan
 from tensorboard_plugin_epochline.diff import Side, diff_view
 from tensorboard_plugin_epochline.directories import RunDirectories, RunDirectory
 from tensorboard_plugin_epochline.guard import (
@@ -107,6 +108,7 @@ class EpochlinePlugin(base_plugin.TBPlugin):
             "/checkpoint": self._checkpoint,
             "/diff": self._diff,
             "/plan": self._plan,
+            "/mean": self._mean,
             "/why": self._why,
             "/weights": self._weights,
             "/whatif": self._what_if,
@@ -254,6 +256,10 @@ class EpochlinePlugin(base_plugin.TBPlugin):
             message = f"The run {snapshot.run!r} has no metric {metric!r}."
             raise ApiError(ErrorCode.BAD_REQUEST, message, "Choose one that its curves have.")
         return json_answer(plan(snapshot, retention_rule(last, best, metric)))
+
+    def _mean(self, request: Request) -> Answer:
+        snapshot = self._library.snapshot(Scope.of(request), parameter(request, "run"))
+        return json_answer(mean_plan(snapshot, parameter(request, "ids").split(",")))
 
     def _scalars(self, request: Request) -> Answer:
         run = parameter(request, "run")

@@ -24,11 +24,13 @@ from epochline.timeline import CheckpointEntry, Status
 from tensorboard_plugin_epochline.answers import ApiError, ErrorCode, disk_error
 from tensorboard_plugin_epochline.snippets import copy_name
 
-__all__ = ["RESTORED_DIR", "Copy", "restore_to_file"]
+__all__ = ["PLAIN_ID", "RESTORED_DIR", "Copy", "refuse_link", "restore_to_file"]
 
 RESTORED_DIR: Final = "restored"
 
-_ID: Final = re.compile(r"[0-9a-f]{16,32}")
+PLAIN_ID: Final = re.compile(r"[0-9a-f]{16,32}")
+"""An id as our own records have it."""
+
 _NOT_PLAIN: Final = frozenset({errno.ELOOP, errno.EISDIR, errno.EINVAL})
 _OTHER: Final = "Choose another checkpoint of this run."
 _BY_HAND: Final = "Use the code shown for the checkpoint, with a user and a machine that may."
@@ -72,7 +74,7 @@ def restore_to_file(entry: CheckpointEntry, run_dir: Path) -> Copy:
     """
     if entry.status in (Status.FAILED, Status.PRUNED):
         raise ApiError(ErrorCode.CONFLICT, entry.why, _OTHER)
-    if entry.digest is None or entry.size_bytes is None or not _ID.fullmatch(entry.id):
+    if entry.digest is None or entry.size_bytes is None or not PLAIN_ID.fullmatch(entry.id):
         message = f"The record of checkpoint {entry.id!r} is damaged; its file cannot be checked."
         raise ApiError(ErrorCode.CONFLICT, message, _OTHER)
     restored = run_dir / RESTORED_DIR
@@ -80,9 +82,7 @@ def restore_to_file(entry: CheckpointEntry, run_dir: Path) -> Copy:
     if entry.parts:  # in a directory of its own, where all its files keep their names
         target = restored / entry.id / Path(entry.path).name
     for directory in (restored, target.parent):
-        if directory.is_symlink():
-            message = f"{directory} is a symbolic link; nothing is written through it."
-            raise ApiError(ErrorCode.CONFLICT, message, "Remove the link.")
+        refuse_link(directory)
     try:
         created = not os.path.lexists(target)
         if created:
@@ -100,6 +100,13 @@ def restore_to_file(entry: CheckpointEntry, run_dir: Path) -> Copy:
         created=created,
         name=target.relative_to(run_dir).as_posix(),
     )
+
+
+def refuse_link(directory: Path) -> None:
+    """Raises an `ApiError` if a directory to write into is a symbolic link."""
+    if directory.is_symlink():
+        message = f"{directory} is a symbolic link; nothing is written through it."
+        raise ApiError(ErrorCode.CONFLICT, message, "Remove the link.")
 
 
 def _make(entry: CheckpointEntry, run_dir: Path, target: Path) -> None:

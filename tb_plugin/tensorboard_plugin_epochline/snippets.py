@@ -9,6 +9,7 @@ shell.
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from epochline.restore.requests import Counters, LearningRate
@@ -22,6 +23,7 @@ __all__ = [
     "keep_calls",
     "live_commands",
     "live_restore_commands",
+    "mean_commands",
     "prune_commands",
     "snippets",
 ]
@@ -111,6 +113,25 @@ def keep_calls(policy: RetentionPolicy) -> tuple[str, list[str]]:
             calls.append(f"epochline.KeepAllBut({', '.join(map(repr, ids))})")
             options += [f"--drop={one}" for one in ids]
     return " | ".join(calls), options
+
+
+def mean_commands(
+    entries: Sequence[CheckpointEntry], *, directory: str, target: str
+) -> dict[str, str]:
+    """Returns what writes the mean of several checkpoints, as `python` and `cli`.
+
+    Args:
+        entries: The checkpoints, all of one run.
+        directory: Absolute path of the run directory.
+        target: Absolute path of the new file.
+    """
+    items = ", ".join(f"run.checkpoint({entry.id!r})" for entry in entries)
+    python = (
+        f"import epochline\nrun = epochline.open_run({directory!r})\n"
+        f"epochline.average([{items}], {target!r})"
+    )
+    names = [f"{directory}@{entry.id}" for entry in entries]
+    return {"python": python, "cli": shlex.join(["epochline", "average", *names, "--to", target])}
 
 
 def live_commands(*, directory: str, learning_rate: LearningRate) -> dict[str, dict[str, str]]:

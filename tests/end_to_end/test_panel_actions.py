@@ -10,6 +10,8 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from epochline import open_run
+from tests.core.recorded import Recorded
+from tests.core.retained import weights_file
 from tests.end_to_end.conftest import one_tensorboard
 from tests.end_to_end.live_training import train
 from tests.end_to_end.panel import Panel
@@ -175,3 +177,29 @@ def test_story_leads_to_the_marks(tensorboard: TensorBoard, panel: Panel) -> Non
     assert (link["why"], json.loads(link["select"])) == ("pima", ["c", "pima", BEST_ID])
     _button(story, "Details").click()
     expect(panel.details.get_by_role("button", name="Verify")).to_be_visible()
+
+
+def test_marked_checkpoints_are_averaged(tensorboard: TensorBoard, panel: Panel) -> None:
+    """What is made is told before; the mean is a checkpoint of the run, and in the table."""
+    name = "panel/averaged"
+    recorded = Recorded(tensorboard.logdir / name)
+    for epoch in range(3):
+        recorded.put(epoch, recorded.saved(epoch, weights_file(epoch), {"loss": 0.5}))
+    tensorboard.wait_for_checkpoints(name, 3)
+    panel.open((name,))
+    panel.row(1).get_by_role("checkbox").click()
+    expect(panel.button("Average…")).to_have_attribute("aria-disabled", "true")
+    panel.row(3).get_by_role("checkbox").click()
+    panel.button("Average…").click()
+    dialog = panel.frame.get_by_role("dialog")
+
+    expect(dialog).to_contain_text("2 checkpoints (epochs 1, 3)")
+    assert not (recorded.run_dir / "restored").exists()
+    _button(dialog, "Average").click()
+    expect(dialog).to_contain_text("The mean of 2 checkpoints is in restored/mean-")
+    mean = open_run(recorded.run_dir).checkpoints[-1]
+    expect(dialog.get_by_text(str(mean.file), exact=True)).to_be_visible()
+    assert [item[:4] for item in mean.parents] == ["0001", "0003"]
+    _button(dialog, "Close").click()
+    expect(panel.button("Average…")).to_be_focused()
+    panel.expect_rows(4)

@@ -47,6 +47,7 @@ def _only_sample_runs(tensorboard: TensorBoard, answer: Any) -> Any:
             {"run": "pima", "patience": "2", "factor": "0.1", "last": "2", "gpus": "4"},
         ),
         ("plan", "plan", {"run": "pima", "ids": "c0ffee0000000002,c0ffee0000000013"}),
+        ("mean", "mean", {"run": "pima", "ids": f"{sample_logs.BEST_ID},c0ffee0000000013"}),
         ("diff", "diff", {"run": "pima", "a": "c0ffee0000000009", "b": sample_logs.BEST_ID}),
         ("scalar_tags", "scalars", {"run": "pima"}),
         ("scalars", "scalars", {"run": "pima", "tag": "train/epoch_loss"}),

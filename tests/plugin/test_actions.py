@@ -13,9 +13,11 @@ from epochline.events import CheckpointSaved, Event
 from epochline.reader import actions_path
 from tensorboard_plugin_epochline.actions import ACTIONS, plan, retention_rule
 from tensorboard_plugin_epochline.answers import ApiError
+from tensorboard_plugin_epochline.averages import mean_plan
 from tensorboard_plugin_epochline.directories import RunDirectory
 from tensorboard_plugin_epochline.library import Snapshot
 from tests.core.recorded import Recorded
+from tests.core.retained import weights_file
 
 
 @pytest.fixture
@@ -163,3 +165,42 @@ def test_rule_keeps_something(last: int, best: int) -> None:
         retention_rule(last, best, "loss")
     assert raised.value.code == "bad_request"
     assert str(retention_rule(1, 0, "")) == str(KeepLast(1))
+
+
+def test_a_mean_is_made_beside_the_copies(tmp_path: Path) -> None:
+    """It is what the command makes, recorded with its parents; not made twice, and not of one."""
+    recorded = Recorded(tmp_path / "run")
+    for epoch in range(3):
+        recorded.put(epoch, recorded.saved(epoch, weights_file(epoch), {"loss": 1.0}))
+    run_dir = recorded.run_dir
+    ids = _ids(run_dir)
+    told: dict[str, Any] = mean_plan(_snapshot(run_dir), [ids[2], ids[0]])
+
+    made = _do("average", run_dir, ids=[ids[2], ids[0]])
+
+    mean = open_run(run_dir).checkpoints[-1]
+    assert told["ids"] == [ids[0], ids[2]]
+    assert told["commands"]["cli"].endswith(made["path"])
+    assert (mean.parents, str(mean.file)) == ((ids[0], ids[2]), made["path"])
+    assert made["message"].startswith("The mean of 2 checkpoints is in restored/mean-")
+    assert mean.verify().ok
+    again = _refused("average", run_dir, ids=[ids[0], ids[2]])
+    assert "exists. Choose another name" in again.message
+    alone = _refused("average", run_dir, ids=[ids[0], ids[0]])
+    assert "2 checkpoints or more" in alone.message
+    mean.file.unlink()
+    elsewhere = tmp_path / "elsewhere"
+    mean.file.parent.rename(elsewhere)
+    (run_dir / "restored").symlink_to(elsewhere)
+    linked = _refused("average", run_dir, ids=[ids[0], ids[2]])
+    assert "symbolic link" in linked.message
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_no_mean_is_made_of_what_is_damaged_or_no_weights(recorded: Recorded) -> None:
+    """The reason is told, and nothing is written."""
+    run_dir = recorded.run_dir
+    error = _refused("average", run_dir, ids=_ids(run_dir)[:2])
+
+    assert error.code == "conflict"
+    assert not list((run_dir / "restored").glob("*"))

@@ -16,6 +16,8 @@ import type {
   LiveChoices,
   LiveRequest,
   LiveState,
+  MeanAnswer,
+  MeanPlan,
   Note,
   PruneAnswer,
   PrunePlan,
@@ -81,6 +83,9 @@ export interface Api {
   annotate(run: string, id: string, note: Note): Promise<Annotation>;
   prune(run: string, ids: readonly string[]): Promise<PruneAnswer>;
   undo(run: string, ids: readonly string[]): Promise<UndoAnswer>;
+  /** What an average would make; makes nothing. */
+  meanPlan(run: string, ids: readonly string[]): Promise<MeanPlan>;
+  average(run: string, ids: readonly string[]): Promise<MeanAnswer>;
   /** Whether the training of a run listens, and what asks it for the same; `restore` for the one named. */
   liveState(run: string, restore?: LiveChoices & { checkpoint: string }): Promise<LiveState>;
   /** Asks a running training; sending it again asks once. The token is empty where none is needed. */
@@ -260,6 +265,10 @@ export function httpApi(): Api {
       post('annotate', { run, id, note, tags }, decode.annotation),
     prune: (run, ids) => post('prune', { run, ids }, decode.prune),
     undo: (run, ids) => post('undo', { run, ids }, decode.undo),
+    async meanPlan(run, ids) {
+      return read(await send(query('mean', { run, ids: ids.join(',') }), {}), decode.meanPlan);
+    },
+    average: (run, ids) => post('average', { run, ids }, decode.mean),
     async liveState(run, restore) {
       const choices = restore && { ...restore, optimizer: restore.optimizer ? '1' : '0' };
       return read(await send(query('live_state', { run, ...choices }), {}), decode.liveState);

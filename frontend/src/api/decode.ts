@@ -15,6 +15,8 @@ import {
   LIVE_ACTIONS,
   type LiveAnswer,
   type LiveState,
+  type MeanAnswer,
+  type MeanPlan,
   type Num,
   OUTCOMES,
   type PruneAnswer,
@@ -422,6 +424,10 @@ const prune: Decoder<PruneAnswer> = object({
   message: text,
 });
 
+const meanPlan: Decoder<MeanPlan> = object({ run: text, ids: list(text), message: text, commands });
+
+const mean: Decoder<MeanAnswer> = object({ run: text, path: text, message: text });
+
 const undo: Decoder<UndoAnswer> = object({ run: text, recovered: list(text), message: text });
 
 const why: Decoder<Story> = object({
@@ -531,6 +537,8 @@ export const decode = {
   plan,
   prune,
   undo,
+  mean,
+  meanPlan,
   whatIf,
   why,
   liveAnswer,

@@ -387,6 +387,20 @@ export interface UndoAnswer {
   message: string;
 }
 
+/** What a mean would be made of. */
+export interface MeanPlan {
+  run: string;
+  ids: string[];
+  message: string;
+  commands: Commands;
+}
+
+export interface MeanAnswer {
+  run: string;
+  path: string;
+  message: string;
+}
+
 export const STOP_VERDICTS = ['earlier', 'at_end', 'later', 'never'] as const;
 
 /** When something would have happened. */

@@ -431,6 +431,17 @@ export function fakeApi(timelines: readonly Timeline[], part: Partial<Api> = {})
       problems: [],
       message: 'Removed.',
     }),
+    meanPlan: async (run, ids) => ({
+      run,
+      ids: [...ids],
+      message: `The mean of ${ids.length} checkpoints is written to restored/mean.weights.h5.`,
+      commands: commands('average'),
+    }),
+    average: async (run) => ({
+      run,
+      path: '/logs/pima/restored/mean.weights.h5',
+      message: 'The mean is in restored/mean.weights.h5.',
+    }),
     undo: async (run, ids) => ({ run, recovered: [...ids], message: 'Back.' }),
     liveState: async (run) => liveState({ run }),
     live: async ({ run, request, action, dry_run }) =>

@@ -1,4 +1,5 @@
 /** Above the table: what it shows, how many rows that leaves, and taking them away as a file. */
+import type { ComponentChildren } from 'preact';
 import { useRef, useState } from 'preact/hooks';
 import { formatInteger, plural } from '../model/format';
 import type { StatusFilter } from '../model/rows';
@@ -13,6 +14,7 @@ import { Menu } from './menu';
 const ColumnChoice = lazyPart(() => import('./table-menus').then((part) => part.ColumnChoice));
 const ExportChoice = lazyPart(() => import('./table-menus').then((part) => part.ExportChoice));
 
+const AverageDialog = lazyPart(() => import('./average-dialog').then((part) => part.AverageDialog));
 const PruneDialog = lazyPart(() => import('./prune-dialog').then((part) => part.PruneDialog));
 
 const CHOICES: [StatusFilter, string][] = [
@@ -66,7 +68,7 @@ export function TableFilters({ columns, metrics, severalRuns }: Props) {
           ? plural(total, 'checkpoint')
           : `${formatInteger(left)} of ${plural(total, 'checkpoint')}`}
       </span>
-      <PruneButton />
+      <OpensDialog label="Prune…">{(onClose) => <PruneDialog onClose={onClose} />}</OpensDialog>
       <Menu label="Columns" toLeft>
         {() => <ColumnChoice columns={columns} metrics={metrics} severalRuns={severalRuns} />}
       </Menu>
@@ -114,6 +116,17 @@ function Marked() {
       >
         Compare
       </button>
+      <OpensDialog
+        label="Average…"
+        small
+        why={
+          b === undefined || rows.some(({ run }) => run !== a.run)
+            ? 'Mark two checkpoints or more of one run to average them'
+            : undefined
+        }
+      >
+        {(onClose) => <AverageDialog onClose={onClose} />}
+      </OpensDialog>
       <button type="button" class="button small" onClick={() => (store.marked.value = new Set())}>
         Clear
       </button>
@@ -121,22 +134,34 @@ function Marked() {
   );
 }
 
-function PruneButton() {
+interface OpensDialogProps {
+  readonly label: string;
+  readonly small?: boolean;
+  /** Why it cannot be done now. */
+  readonly why?: string | undefined;
+  readonly children: (onClose: () => void) => ComponentChildren;
+}
+
+function OpensDialog({ label, small = false, why, children }: OpensDialogProps) {
   const [open, setOpen] = useState(false);
   const opener = useRef<HTMLButtonElement>(null);
+  const onClose = () => {
+    setOpen(false);
+    opener.current?.focus();
+  };
   return (
     <>
-      <button ref={opener} type="button" class="button" onClick={() => setOpen(true)}>
-        Prune…
+      <button
+        ref={opener}
+        type="button"
+        class={small ? 'button small' : 'button'}
+        aria-disabled={why !== undefined}
+        title={why}
+        onClick={() => why === undefined && setOpen(true)}
+      >
+        {label}
       </button>
-      {open && (
-        <PruneDialog
-          onClose={() => {
-            setOpen(false);
-            opener.current?.focus();
-          }}
-        />
-      )}
+      {open && children(onClose)}
     </>
   );
 }
