@@ -231,6 +231,10 @@ class Panel:
         """The checkbox of a run in the list."""
         return self.frame.get_by_role("checkbox", name=run, exact=True)
 
+    def run_item(self, run: str) -> Locator:
+        """What the list says of a run, which may be in a folder."""
+        return self.frame.get_by_role("listitem").filter(has=self.run_box(run)).last
+
     def row(self, epoch: int) -> Locator:
         """The rows of an epoch, counted from one."""
         cell = self.frame.get_by_role("gridcell", name=str(epoch), exact=True)

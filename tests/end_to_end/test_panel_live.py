@@ -56,8 +56,7 @@ def test_running_training_is_followed_without_a_reload(
             )
         )
         panel.open((run,))
-        live = panel.frame.get_by_role("listitem").filter(has=panel.run_box(run))
-        expect(live).to_contain_text("live")
+        expect(panel.run_item(run)).to_contain_text("live")
         panel.grid.hover()
         panel.page.mouse.wheel(0, 480)
         panel.frame.wait_for_function("document.querySelector('[role=grid]').scrollTop > 0")
@@ -77,7 +76,7 @@ def test_running_training_is_followed_without_a_reload(
         expect(panel.details).to_contain_text(f"epoch {epoch} ·")
         assert panel.picture(panel.chart) != picture
     # The process was killed: its run is no longer live.
-    expect(live).not_to_contain_text("live", timeout=FOLLOWED_MS)
+    expect(panel.run_item(run)).not_to_contain_text("live", timeout=FOLLOWED_MS)
 
 
 def _expect_more(panel: Panel, count: int) -> int:
