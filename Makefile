@@ -10,8 +10,8 @@ PLAIN_TESTS := tests/core tests/plugin tests/end_to_end/test_tensorboard_routes.
 # Linux a later one may bring gigabytes of GPU libraries.
 BACKENDS := jax torch
 # What must be seen to work on each of them; Orbax is not there, nor what Keras's TensorBoard needs.
-BACKEND_TESTS := tests/backends tests/callbacks/test_observer.py tests/callbacks/test_recorder.py \
-	tests/callbacks/test_decisions.py tests/callbacks/test_traps.py tests/callbacks/test_live_restore.py \
+BACKEND_TESTS := tests/backends tests/resume/test_backends.py tests/callbacks/test_observer.py \
+	tests/callbacks/test_recorder.py tests/callbacks/test_decisions.py tests/callbacks/test_traps.py tests/callbacks/test_live_restore.py \
 	$(filter-out %/test_orbax.py %/test_folders.py,$(wildcard tests/callbacks/stock/test_*.py))
 # One environment with all of them, as `tf.data` feeds each.
 TABLE := .venv-table

@@ -16,14 +16,12 @@ within a repetition. Everything is written below `--directory`.
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Final
 from unittest import mock
 
@@ -32,7 +30,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 
-from benchmarks.measured import Spread, in_turns, ratios, write_json
+from benchmarks.measured import Spread, in_turns, measure_cases, ratios
 from epochline.callbacks import Timeline
 from epochline.callbacks.living import desk
 
@@ -120,29 +118,9 @@ def report(case: str, seconds: Mapping[str, Sequence[float]]) -> str:
 
 def main() -> None:
     """Measures and prints."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    measure_cases(
+        "listening_cost", __doc__, list(CASES), repeats=15, measure=measure, report=report
     )
-    parser.add_argument("--repeats", type=int, default=15, help="(default: 15)")
-    parser.add_argument("--cases", nargs="+", choices=list(CASES), default=list(CASES))
-    parser.add_argument("--directory", default="logs", help="for what is written (default: logs)")
-    parser.add_argument("--json", metavar="FILE", help="write all numbers there")
-    args = parser.parse_args()
-    Path(args.directory).mkdir(parents=True, exist_ok=True)
-    results = {}
-    with tempfile.TemporaryDirectory(prefix="listening-cost-", dir=args.directory) as root:
-        for case in args.cases:
-            results[case] = measure(case, args.repeats, root)
-            print(report(case, results[case]))
-    if args.json:
-        write_json(
-            args.json,
-            "listening_cost",
-            repeats=args.repeats,
-            backend=keras.backend.backend(),
-            keras=keras.__version__,
-            seconds=results,
-        )
 
 
 if __name__ == "__main__":

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
 import statistics
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Spread", "in_turns", "ratios", "write_json"]
+__all__ = ["Spread", "in_turns", "measure_cases", "ratios", "write_json"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,3 +62,54 @@ def write_json(path: str, name: str, **facts: Any) -> None:
         "cores": os.cpu_count(),
     }
     Path(path).write_text(json.dumps(about | facts, indent=1) + "\n")
+
+
+Seconds = Mapping[str, Sequence[float]]
+"""What is compared, to its seconds in each repetition."""
+
+
+def measure_cases(  # noqa: PLR0913 – all but three are keywords
+    name: str,
+    description: str | None,
+    cases: Sequence[str],
+    *,
+    repeats: int,
+    measure: Callable[[str, int, str], Seconds],
+    report: Callable[[str, Seconds], str],
+) -> None:
+    """Is the command line of a benchmark that has several cases, each with trainings of Keras.
+
+    Args:
+        name: Of the benchmark.
+        description: What `--help` says.
+        cases: Their names.
+        repeats: Repetitions where nobody says how many.
+        measure: Measures a case with so many repetitions, writing below a directory.
+        report: Tells what was measured, as Markdown.
+    """
+    import keras
+
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--repeats", type=int, default=repeats, help=f"(default: {repeats})")
+    parser.add_argument("--cases", nargs="+", choices=list(cases), default=list(cases))
+    parser.add_argument("--directory", default="logs", help="for what is written (default: logs)")
+    parser.add_argument("--json", metavar="FILE", help="write all numbers there")
+    args = parser.parse_args()
+    Path(args.directory).mkdir(parents=True, exist_ok=True)
+    results = {}
+    prefix = f"{name.replace('_', '-')}-"
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=args.directory) as root:
+        for case in args.cases:
+            results[case] = measure(case, args.repeats, root)
+            print(report(case, results[case]))
+    if args.json:
+        write_json(
+            args.json,
+            name,
+            repeats=args.repeats,
+            backend=keras.backend.backend(),
+            keras=keras.__version__,
+            seconds=results,
+        )

@@ -21,7 +21,6 @@ is written below `--directory`.
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 import statistics
@@ -30,7 +29,6 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, Final
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -38,7 +36,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 
-from benchmarks.measured import Spread, in_turns, write_json
+from benchmarks.measured import Spread, in_turns, measure_cases
 from epochline.callbacks import EarlyStoppingRecorder, LearningRateRecorder, Timeline
 
 BASELINE: Final = "nothing"
@@ -212,29 +210,9 @@ def report(case: str, seconds: Mapping[str, Sequence[float]]) -> str:
 
 def main() -> None:
     """Measures and prints."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    measure_cases(
+        "recording_cost", __doc__, list(CASES), repeats=30, measure=measure, report=report
     )
-    parser.add_argument("--repeats", type=int, default=30, help="(default: 30)")
-    parser.add_argument("--cases", nargs="+", choices=list(CASES), default=list(CASES))
-    parser.add_argument("--directory", default="logs", help="for what is written (default: logs)")
-    parser.add_argument("--json", metavar="FILE", help="write all numbers there")
-    args = parser.parse_args()
-    Path(args.directory).mkdir(parents=True, exist_ok=True)
-    results = {}
-    with tempfile.TemporaryDirectory(prefix="recording-cost-", dir=args.directory) as root:
-        for case in args.cases:
-            results[case] = measure(case, args.repeats, root)
-            print(report(case, results[case]))
-    if args.json:
-        write_json(
-            args.json,
-            "recording_cost",
-            repeats=args.repeats,
-            backend=keras.backend.backend(),
-            keras=keras.__version__,
-            seconds=results,
-        )
 
 
 if __name__ == "__main__":

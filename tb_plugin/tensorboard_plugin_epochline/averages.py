@@ -94,8 +94,8 @@ def make_mean(snapshot: Snapshot, run_dir: Path, ids: Sequence[str]) -> dict[str
 
 def _chosen(snapshot: Snapshot, ids: Sequence[str]) -> list[CheckpointEntry]:
     """Returns the checkpoints, oldest first."""
-    entries = sorted({snapshot.checkpoint(name).id for name in ids})
-    chosen = [item for item in snapshot.timeline.checkpoints if item.id in entries]
+    named = {snapshot.checkpoint(name).id for name in ids}
+    chosen = [item for item in snapshot.timeline.checkpoints if item.id in named]
     if len(chosen) < _FEWEST:
         message = f"A mean is made of {_FEWEST} checkpoints or more, not of {len(chosen)}."
         raise ApiError(ErrorCode.CONFLICT, message, _CHOOSE)

@@ -7,35 +7,14 @@ What has been seen so beside these rows is in docs/resume.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.resume.harness import Zygote, continued, zygote
+from tests.resume.harness import Zygote, continued
 
 STATUS = {"SIGTERM": 143}
 KILLED = -9
-
-
-@pytest.fixture(scope="module")
-def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Holds all runs and logs of the module."""
-    return tmp_path_factory.mktemp("kills")
-
-
-@pytest.fixture(scope="module")
-def first(directory: Path) -> Iterator[Zygote]:
-    """Trains what is killed, and what is not."""
-    with zygote(directory, "first") as process:
-        yield process
-
-
-@pytest.fixture(scope="module")
-def second(directory: Path) -> Iterator[Zygote]:
-    """Continues: another interpreter, with other hashes."""
-    with zygote(directory, "second") as process:
-        yield process
 
 
 @pytest.mark.parametrize(

@@ -6,44 +6,31 @@ import { ByHand, FoldedByHand } from './by-hand';
 import { CopyButton } from './copy-button';
 import { Dialog } from './dialog';
 import { FailureText } from './failure-text';
-import { type Failure, toFailure, useRequest } from './use-request';
+import { useDeed } from './use-deed';
+import { useRequest } from './use-request';
 
-type Progress =
-  | { readonly state: 'asking' | 'working' }
-  | { readonly state: 'done'; readonly answer: MeanAnswer }
-  | { readonly state: 'failed'; readonly failure: Failure };
-
-const TITLE: Partial<Record<Progress['state'], string>> = {
+const TITLE = {
+  asking: 'Average the marked checkpoints?',
   done: 'The mean is ready',
   failed: 'No mean was written',
 };
 
 export function AverageDialog({ onClose }: { onClose: () => void }) {
-  const { api, store, refresh } = usePanel();
+  const { api, store } = usePanel();
   const { allowed, reason, hint } = store.changePermission.value;
   const rows = useRef(store.markedRows.peek()).current;
   const run = rows[0]?.run ?? '';
   const ids = rows.map(({ id }) => id);
   const plan = useRequest(() => api.meanPlan(run, ids), ids.join());
-  const [progress, setProgress] = useState<Progress>({ state: 'asking' });
-  const { state } = progress;
-  const open = state === 'asking' || state === 'working';
-  const ready = allowed && plan.state === 'done' && state === 'asking';
-  const average = async () => {
-    setProgress({ state: 'working' });
-    try {
-      const answer = await api.average(run, ids);
-      store.announcement.value = answer.message;
-      setProgress({ state: 'done', answer });
-    } catch (cause) {
-      setProgress({ state: 'failed', failure: toFailure(cause) });
-    } finally {
-      refresh();
-    }
-  };
+  const [answer, setAnswer] = useState<MeanAnswer | null>(null);
+  const { busy, failure, run: act } = useDeed();
+  const state = answer ? 'done' : failure ? 'failed' : 'asking';
+  const open = state === 'asking';
+  const ready = allowed && plan.state === 'done' && !busy;
+  const average = async () => setAnswer(await act(() => api.average(run, ids)));
   return (
     <Dialog
-      title={TITLE[state] ?? 'Average the marked checkpoints?'}
+      title={TITLE[state]}
       closing={open ? 'Cancel' : 'Close'}
       focus={state}
       onClose={onClose}
@@ -56,14 +43,14 @@ export function AverageDialog({ onClose }: { onClose: () => void }) {
             aria-describedby={allowed ? undefined : 'average-reason'}
             onClick={() => ready && average()}
           >
-            {state === 'working' ? 'Averaging…' : 'Average'}
+            {busy ? 'Averaging…' : 'Average'}
           </button>
         )
       }
     >
       {open && plan.state === 'waiting' && <p role="status">Asking what it would be…</p>}
       {open && plan.state === 'failed' && <FailureText failure={plan.failure} />}
-      {plan.state === 'done' && state !== 'done' && (
+      {plan.state === 'done' && answer === null && (
         <>
           {open && <p dir="auto">{plan.value.message}</p>}
           {allowed && open ? (
@@ -78,14 +65,14 @@ export function AverageDialog({ onClose }: { onClose: () => void }) {
           Averaging from here is off. {reason} {hint} The command above does the same.
         </p>
       )}
-      {progress.state === 'failed' && <FailureText failure={progress.failure} />}
-      {progress.state === 'done' && (
+      {failure && <FailureText failure={failure} />}
+      {answer && (
         <>
-          <p>{progress.answer.message}</p>
+          <p>{answer.message}</p>
           <p class="path boxed" dir="auto">
-            {progress.answer.path}
+            {answer.path}
           </p>
-          <CopyButton text={progress.answer.path} label="Copy path of the mean" />
+          <CopyButton text={answer.path} label="Copy path of the mean" />
         </>
       )}
     </Dialog>

@@ -52,40 +52,57 @@ export function Toolbar() {
   );
 }
 
-/** Opens the story of the run that is selected, else of the first that is shown. */
+/** Opens the story of a run. */
 function StoryButton() {
-  const { change, link, shownModels } = useStore();
-  const { why, selection } = link.value;
-  const run = selection?.run ?? shownModels.value[0]?.name;
-  if (run === undefined) return null;
+  const { change, link } = useStore();
+  const { why } = link.value;
   return (
-    <button
-      type="button"
-      class="button"
-      aria-pressed={why !== null}
+    <PaneButton
+      label="Story"
       title="What was decided, and why"
-      onClick={() => change({ why: why === null ? run : null, whatIf: null })}
-    >
-      Story
-    </button>
+      open={why !== null}
+      toggle={(run) => change({ why: why === null ? run : null, whatIf: null })}
+    />
   );
 }
 
-/** Replays other settings for the run that is selected, else for the first that is shown. */
+/** Replays other settings for a run. */
 function WhatIfButton() {
-  const { change, link, shownModels } = useStore();
-  const { whatIf, selection } = link.value;
-  const run = selection?.run ?? shownModels.value[0]?.name;
+  const { change, link } = useStore();
+  const { whatIf } = link.value;
+  return (
+    <PaneButton
+      label="What if"
+      title="What other settings would have done"
+      open={whatIf !== null}
+      toggle={(run) =>
+        change({ whatIf: whatIf === null ? { run, settings: {} } : null, why: null })
+      }
+    />
+  );
+}
+
+interface PaneButtonProps {
+  readonly label: string;
+  readonly title: string;
+  readonly open: boolean;
+  readonly toggle: (run: string) => void;
+}
+
+/** Opens a pane for the run that is selected, else for the first that is shown. */
+function PaneButton({ label, title, open, toggle }: PaneButtonProps) {
+  const { link, shownModels } = useStore();
+  const run = link.value.selection?.run ?? shownModels.value[0]?.name;
   if (run === undefined) return null;
   return (
     <button
       type="button"
       class="button"
-      aria-pressed={whatIf !== null}
-      title="What other settings would have done"
-      onClick={() => change({ whatIf: whatIf === null ? { run, settings: {} } : null, why: null })}
+      aria-pressed={open}
+      title={title}
+      onClick={() => toggle(run)}
     >
-      What if
+      {label}
     </button>
   );
 }

@@ -6,32 +6,11 @@ These rows have each model, each way to be killed and each kind of data that nee
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.resume.harness import Zygote, continued, zygote
-
-
-@pytest.fixture(scope="module")
-def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Holds all runs and logs of the module."""
-    return tmp_path_factory.mktemp("resume")
-
-
-@pytest.fixture(scope="module")
-def first(directory: Path) -> Iterator[Zygote]:
-    """Trains what is killed, and what is not."""
-    with zygote(directory, "first") as process:
-        yield process
-
-
-@pytest.fixture(scope="module")
-def second(directory: Path) -> Iterator[Zygote]:
-    """Continues."""
-    with zygote(directory, "second") as process:
-        yield process
+from tests.resume.harness import Zygote, continued
 
 
 @pytest.mark.parametrize(
