@@ -89,7 +89,24 @@ def test_a_whole_model_is_saved_in_the_background_too(tmp_path: Path) -> None:
 
     fit(model, ModelCheckpoint(path, log_dir=tmp_path / "run"))
 
-    loaded = keras.saving.load_model(tmp_path / f"model-{EPOCHS}.keras")
+    assert_same_model(keras.saving.load_model(tmp_path / f"model-{EPOCHS}.keras"), model)
+
+
+@pytest.mark.parametrize("dedup", [False, True])
+def test_saved_weights_are_exported_as_a_whole_model(dedup: bool, tmp_path: Path) -> None:
+    """Plain Keras loads it to a model that predicts the same and trains on from the same state."""
+    model = KINDS["dropout"]()
+    model.layers[0].trainable = False
+    model.compile("adam", "mse")
+
+    fit(model, Timeline(tmp_path / "run", dedup=dedup))
+
+    exported = open_run(tmp_path / "run").latest().export(tmp_path / "model.keras")
+    assert_same_model(keras.saving.load_model(exported), model)
+
+
+def assert_same_model(loaded: keras.Model, model: keras.Model) -> None:
+    """Checks what a model predicts, and the state of its optimizer."""
     inputs, _ = data_for(model)
     np.testing.assert_array_equal(
         loaded.predict(inputs, verbose=0), model.predict(inputs, verbose=0)
