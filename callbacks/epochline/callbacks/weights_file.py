@@ -17,7 +17,7 @@ import math
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -25,10 +25,12 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import keras
+import numpy as np
 
 from epochline.callbacks.sharding import Sharding, divide
 from epochline.callbacks.snapshot import Reader, Snapshot, Snapshots, reader
 from epochline.callbacks.walk import PlanError, Walk
+from epochline.contrast import VariableFile
 from epochline.errors import CheckpointFormatError
 from epochline.layout import Layout, Variable, joined, read_layout
 from epochline.shards import Division
@@ -195,11 +197,9 @@ class WeightsPlan:
 
     def _prove(self, path: Path, whole: Layout, snapshot: Snapshot) -> None:
         by_keras = {variable.dataset: variable for variable in whole.variables}
-        with path.open("rb") as file:
+        with VariableFile(path) as file:
             for index, dataset in enumerate(self._datasets):
-                variable = by_keras[dataset]
-                file.seek(variable.offset)
-                if snapshot.take(index) != file.read(variable.size_bytes):
+                if not _same(snapshot.take(index), file.blocks(by_keras[dataset])):
                     msg = f"{dataset} would not be, byte for byte, what Keras writes"
                     raise PlanError(msg)
 
@@ -236,6 +236,17 @@ class _File(NamedTuple):
     template: Template
     first: int
     frozen: bool
+
+
+def _same(data: memoryview, blocks: Iterable[memoryview]) -> bool:
+    """Returns whether `data` is what the blocks are, one behind the other."""
+    start = 0
+    for block in blocks:
+        # Memoryviews themselves are compared value by value, at a thirtieth of the speed.
+        if not np.array_equal(np.asarray(data[start : start + block.nbytes]), np.asarray(block)):
+            return False
+        start += block.nbytes
+    return start == data.nbytes
 
 
 def _give(snapshot: Snapshot, first: int, place: int, sink: Sink) -> None:
