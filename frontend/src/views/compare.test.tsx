@@ -70,7 +70,7 @@ describe('the comparison', () => {
 
   test('stopped, it asks no more and keeps its rows; it can be continued', async () => {
     const signals: AbortSignal[] = [];
-    show({
+    const store = show({
       diff: (_a, _b, signal) => {
         signals.push(signal);
         return signals.length === 1 ? Promise.resolve(begun(2)) : new Promise(() => {});
@@ -79,6 +79,7 @@ describe('the comparison', () => {
     await vi.waitFor(() => expect(signals).toHaveLength(2));
     fireEvent.click(screen.getByRole('button', { name: 'Stop' }));
     expect(await screen.findByText(/^Stopped after 2 of 3 variables/)).toBeInTheDocument();
+    expect(store.announcement.value).toBe('Stopped comparing.');
     expect(signals[1]?.aborted).toBe(true);
     expect(screen.getByRole('row', { name: /dense/ })).toBeInTheDocument();
     expect(signals).toHaveLength(2);

@@ -76,6 +76,7 @@ export function useDiff(a: Named, b: Named) {
     stop() {
       setGoing(false);
       set((before) => ended(before, 'stopped'));
+      store.announcement.value = 'Stopped comparing.';
     },
     goOn() {
       set((before) => ended(before, 'reading'));
