@@ -6,8 +6,8 @@ the size of anything. Sums are added up in float64.
 It knows bytes, dtypes and offsets; nothing of checkpoints and layers, and it opens nothing with
 HDF5.
 
-Invariant: what is read is the file that was opened, whose size was checked, whatever happens to its
-name meanwhile.
+Invariant: as long as it is open, what is read is the file that was opened, whose size was checked,
+whatever happens to its name meanwhile.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import bisect
 import io
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -66,22 +66,28 @@ class VariableFile:
         shards: Sequence[tuple[Path, int]] = (),
     ) -> None:
         self.path = path
+        self._parts = list(shards or ((path, size_bytes),))
+        self._beneath = beneath
         self._files: list[io.FileIO] = []
         self._starts = [0]
+        self._open()
+        self.size_bytes = self._starts[-1]
+
+    def _open(self) -> None:
+        self._starts = [0]
         try:
-            for file, recorded in shards or ((path, size_bytes),):
-                self._open(file, recorded, beneath)
+            self._parts = [(path, self._open_part(path, size)) for path, size in self._parts]
         except BaseException:
             self.close()
             raise
-        self.size_bytes = self._starts[-1]
 
-    def _open(self, path: Path, size_bytes: int | None, beneath: Path | None) -> None:
-        self._files.append(io.FileIO(open_regular(path, beneath=beneath)))
+    def _open_part(self, path: Path, size_bytes: int | None) -> int:
+        self._files.append(io.FileIO(open_regular(path, beneath=self._beneath)))
         found = os.fstat(self._files[-1].fileno()).st_size
         self._starts.append(self._starts[-1] + found)
         if size_bytes not in (None, found):
             raise CheckpointCorruptError(str(path), f"{size_bytes:,} bytes", f"{found:,} bytes")
+        return found
 
     def read(self, offset: int, view: memoryview) -> None:
         """Fills `view` with the bytes from `offset` on.
@@ -90,6 +96,8 @@ class VariableFile:
             CheckpointCorruptError: If the file ends before.
             OSError: If it cannot be read.
         """
+        if not self._files:
+            self._open()
         place = bisect.bisect_right(self._starts, offset, hi=len(self._files)) - 1
         file = self._files[place]
         with explained("read this file", self.path):
@@ -127,9 +135,10 @@ class VariableFile:
         self.close()
 
     def close(self) -> None:
-        """Closes the files."""
+        """Closes the files; a further `read` opens them again, if their sizes are the same."""
         for file in self._files:
             file.close()
+        self._files.clear()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,16 +182,16 @@ class Contraster:
         *,
         norms: bool = True,
         digests: bool = True,
-        read: Callable[[int], object] | None = None,
-    ) -> Contrast:
-        """Returns the numbers of two variables of one shape and of dtypes that have a decoder.
+    ) -> Generator[int, None, Contrast]:
+        """Contrasts two variables of one shape and of dtypes that have a decoder.
+
+        Yields the bytes read of both after each block, and returns the numbers.
 
         Args:
             a: A variable of the one file.
             b: A variable of the other; it may have another dtype.
             norms: Whether the norms are wanted; a quarter of the work.
             digests: Whether the digests are wanted; another quarter.
-            read: Called with the bytes read of both after each block.
         """
         widths = item_bytes(a.dtype) or 1, item_bytes(b.dtype) or 1
         step = min(block_bytes(v.dtype) // w for v, w in zip((a, b), widths, strict=True))
@@ -200,8 +209,7 @@ class Contraster:
                 hashes[1].update(raw_b.data)
             equal = equal and bool(np.array_equal(raw_a, raw_b))
             sums.add(_values(raw_a, a.dtype), _values(raw_b, b.dtype))
-            if read is not None:
-                read(count * sum(widths))
+            yield count * sum(widths)
         return Contrast(
             difference=math.sqrt(sums.difference),
             max_abs=sums.max_abs,

@@ -251,6 +251,11 @@ class Timeline:
         ]
 
     @cached_property
+    def _places(self) -> Mapping[str, int]:
+        """Place of each checkpoint by its id."""
+        return {item.id: place for place, item in enumerate(self.checkpoints)}
+
+    @cached_property
     def _related(self) -> frozenset[str]:
         return related(self.sessions, self.lineage)
 
@@ -395,6 +400,8 @@ class Timeline:
         Raises:
             CheckpointNotFoundError: If there is none, or more than one.
         """
+        if checkpoint_id in self._places:
+            return self.checkpoints[self._places[checkpoint_id]]
         found = [item for item in self.checkpoints if item.id.startswith(checkpoint_id)]
         if len(found) == 1 and checkpoint_id:
             return found[0]

@@ -1,21 +1,36 @@
-"""How far two checkpoints are apart: the answer of the route `diff`.
+"""How far two checkpoints are apart: the answers of the route `diff`.
 
 Bytes are read at the places that were recorded when the checkpoints were saved, and checked against
 the recorded digests; nothing is parsed, and HDF5 opens nothing.
 
+Large files take a while, so a comparison is done in pieces: each request goes on with it for half a
+second and answers all that is known by then. Who wants the rest asks again; who does not ask any
+more (Stop, another tab, a closed browser, a lost connection) ends the work with that. There is no
+job that could be left behind: no thread, and no file that stays open between requests. A streamed
+response would not do: proxies in front of notebooks may hold it back until it is whole, and
+TensorBoard's server notices a client that is gone only when it writes. Here each answer is short
+and whole, under any prefix, proxy and WSGI server.
+
 Invariant: only regular files below the run directory, reached by no symbolic link, are read, and
 numbers are told only of variables whose bytes have the recorded digest: neither path nor layout in
-an event is trusted, since event files may come from strangers.
+an event is trusted, since event files may come from strangers. What is kept between requests is
+forgotten when a file or what is known of a checkpoint changes.
 """
 
 from __future__ import annotations
 
+import os
+import threading
+import time
+from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from epochline.changes import Diff, LayerChange, VariableChange
-from epochline.comparison import Source, compare
+from epochline.comparison import Comparison, Source
 from epochline.errors import CheckpointCorruptError, CheckpointMissingError, EventFormatError
 from epochline.layout import Layout
 from epochline.statistics import Measurements
@@ -23,10 +38,18 @@ from epochline.timeline import CheckpointEntry
 from tensorboard_plugin_epochline.answers import ApiError, ErrorCode, rounded
 from tensorboard_plugin_epochline.directories import RunDirectory
 
-__all__ = ["diff_view"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
-_RECORDED = ("mean_a", "mean_b", "std_a", "std_b", "min_a", "min_b", "max_a", "max_b")
-_BY_HAND = "Compare them in a terminal: epochline diff A B. It reads the files themselves."
+__all__ = ["PIECE_SECONDS", "Comparisons", "Side"]
+
+PIECE_SECONDS = 0.5
+"""How long one request goes on with a comparison."""
+
+_AT_ONCE: Final = 2  # requests that read; the others wait for their turn
+_KEPT: Final = 8
+_RECORDED: Final = ("mean_a", "mean_b", "std_a", "std_b", "min_a", "min_b", "max_a", "max_b")
+_BY_HAND: Final = "Compare them in a terminal: epochline diff A B. It reads the files themselves."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,29 +67,111 @@ class Side:
     directory: RunDirectory
 
 
-def diff_view(a: Side, b: Side) -> dict[str, object]:
-    """Returns a `Diff`.
+_Stamp = tuple[tuple[int, ...] | None, ...]
 
-    Args:
-        a: The one checkpoint.
-        b: The other, of the same run or of another.
 
-    Raises:
-        ApiError: If nothing was recorded of the variables of one of them, or the record is damaged.
+@dataclass(slots=True, kw_only=True)
+class _Begun:
+    """A comparison, and what it rests on."""
+
+    sides: tuple[Side, Side]
+    stamps: tuple[_Stamp, _Stamp]
+    comparison: Comparison
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Comparisons:
+    """Comparisons that were begun, the latest few of them.
+
+    Two viewers of one comparison share it.
     """
-    named = a.run != b.run
+
+    def __init__(self) -> None:
+        self._begun: OrderedDict[tuple[str, str, str, str], _Begun] = OrderedDict()
+        self._lock = threading.Lock()
+        self._turns = threading.BoundedSemaphore(_AT_ONCE)
+
+    def view(self, a: Side, b: Side) -> dict[str, object]:
+        """Goes on with a comparison for `PIECE_SECONDS`, and returns a `Diff`.
+
+        Args:
+            a: The one checkpoint.
+            b: The other, of the same run or of another.
+
+        Raises:
+            ApiError: If nothing was recorded of the variables of one of them, the record is
+                damaged, or a file cannot be read.
+        """
+        key = a.run, a.entry.id, b.run, b.entry.id
+        with self._turns, self._conflicts(key):
+            begun = self._find(key, a, b)
+            with begun.lock, begun.comparison as comparison:
+                end = time.monotonic() + PIECE_SECONDS
+                while comparison.step() and time.monotonic() < end:
+                    pass
+                return _view(a, b, comparison)
+
+    @contextmanager
+    def _conflicts(self, key: tuple[str, str, str, str]) -> Iterator[None]:
+        try:
+            yield
+        except (EventFormatError, CheckpointMissingError, CheckpointCorruptError, OSError) as error:
+            with self._lock:
+                self._begun.pop(key, None)
+            raise ApiError(ErrorCode.CONFLICT, str(error), _BY_HAND) from error
+
+    def _find(self, key: tuple[str, str, str, str], a: Side, b: Side) -> _Begun:
+        named = a.run != b.run
+        sources = _source(a, named=named), _source(b, named=named)
+        stamps = _stamp(sources[0]), _stamp(sources[1])
+        with self._lock:
+            begun = self._begun.get(key)
+            if begun is None or begun.sides != (a, b) or begun.stamps != stamps:
+                begun = _Begun(sides=(a, b), stamps=stamps, comparison=Comparison(*sources))
+                self._begun[key] = begun
+            self._begun.move_to_end(key)
+            if len(self._begun) > _KEPT:
+                self._begun.popitem(last=False)
+            return begun
+
+
+def _stamp(source: Source) -> _Stamp:
+    """Returns what changes when a file of it does."""
+    if source.file is None:
+        return ()
+    return tuple(_file_stamp(path) for path in (source.file, *(part for part, _ in source.shards)))
+
+
+def _file_stamp(path: Path) -> tuple[int, ...] | None:
     try:
-        found = compare(_source(a, named=named), _source(b, named=named))
-    except (EventFormatError, CheckpointMissingError, CheckpointCorruptError) as error:
-        raise ApiError(ErrorCode.CONFLICT, str(error), _BY_HAND) from error
+        found = os.stat(path, follow_symlinks=False)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _view(a: Side, b: Side, comparison: Comparison) -> dict[str, object]:
+    found = comparison.result()
+    finished = comparison.finished
     return {
         "run": a.run,
         "a": a.entry.id,
         "run_b": b.run,
         "b": b.entry.id,
-        "sentence": found.sentence,
+        "progress": {
+            "finished": finished,
+            "compared": comparison.compared,
+            "variables": comparison.variables,
+            "read_bytes": comparison.read_bytes,
+            "total_bytes": comparison.total_bytes,
+        },
+        "sentence": found.sentence if finished else None,
         "notes": list(found.notes),
-        "weights": {name: column[0] for name, column in _numbers([found.weights]).items()},
+        "weights": (
+            {name: column[0] for name, column in _numbers([found.weights]).items()}
+            if finished
+            else None
+        ),
         "layers": _layers(found),
         "variables": _variables(found),
         "only_in_a": list(found.only_in_a),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -95,13 +95,15 @@ class RunFailure:
 class _Story:
     """What is kept of one run between requests."""
 
-    def __init__(self, run: str, directory: RunDirectory) -> None:
+    def __init__(self, run: str, directory: RunDirectory, runs: Callable[[], int]) -> None:
         self._run = run
         self._directory = directory
         self._marks: Mapping[SeriesKey, Mark] = {}
         self._series: Mapping[SeriesKey, Series] = {}
         self._timeline = build_timeline(())
-        self._files = FileWatch(directory.local) if directory.local else None
+        self._files = FileWatch(directory.local, runs) if directory.local else None
+        self._sizes: Mapping[str, int | None] = {}
+        self._sized: Timeline | None = None
         self._actions = ActionWatch(directory.local) if directory.local else None
         self._snapshot: Snapshot | None = None
         self._lock = threading.Lock()
@@ -128,14 +130,16 @@ class _Story:
         self._timeline = build_timeline((*trained, *by_hand))
 
     def _current(self) -> Snapshot:
-        sizes: Mapping[str, int | None] = {}
         fingerprint = ""
         if self._actions is not None:
             if self._actions.look():
                 self._build()
             fingerprint = self._actions.fingerprint
         if self._files is not None:
-            sizes = self._files.sizes(self._timeline.files())
+            # To list a hundred thousand files takes longer than all the rest.
+            if self._sized is not self._timeline or self._files.is_due:
+                self._sizes = self._files.sizes(self._timeline.files())
+                self._sized = self._timeline
             fingerprint += self._files.fingerprint
         alive = self._alive()
         revision = _revision(self._marks, fingerprint, alive=alive)
@@ -144,7 +148,7 @@ class _Story:
                 run=self._run,
                 revision=revision,
                 directory=self._directory,
-                timeline=self._timeline.with_files(sizes),
+                timeline=self._timeline.with_files(self._sizes),
                 alive=alive,
             )
         return self._snapshot
@@ -244,7 +248,9 @@ class Library:
         with self._lock:
             story = self._stories.get(name)
             if story is None:
-                story = _Story(name, self._directories.find(tensorboard_run))
+                story = _Story(
+                    name, self._directories.find(tensorboard_run), lambda: len(self._stories)
+                )
                 self._stories[name] = story
             self._stories.move_to_end(name)
             if len(self._stories) > _KEPT_RUNS:

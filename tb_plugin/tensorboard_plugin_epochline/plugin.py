@@ -40,7 +40,7 @@ from tensorboard_plugin_epochline.answers import (
 )
 from tensorboard_plugin_epochline.assets import ENTRY, Assets
 from tensorboard_plugin_epochline.averages import mean_plan
-from tensorboard_plugin_epochline.diff import Side, diff_view
+from tensorboard_plugin_epochline.diff import Comparisons, Side
 from tensorboard_plugin_epochline.directories import RunDirectories, RunDirectory
 from tensorboard_plugin_epochline.guard import (
     Policy,
@@ -93,6 +93,7 @@ class EpochlinePlugin(base_plugin.TBPlugin):
         self._logdir = logdir or getattr(context.flags, "logdir_spec", "") or ""
         directories = RunDirectories(logdir, context.multiplexer)
         self._library = Library(EventSource(context.data_provider), directories)
+        self._comparisons = Comparisons()
         self._flags = context.flags
         self._assets = Assets()
         if getattr(context.flags, "epochline_allow_restore", False):
@@ -221,7 +222,7 @@ class EpochlinePlugin(base_plugin.TBPlugin):
             Side(run=snapshot.run, entry=snapshot.checkpoint(name), directory=snapshot.directory)
             for snapshot, name in zip(runs, (a, b), strict=True)
         ]
-        return json_answer(diff_view(*sides))
+        return json_answer(self._comparisons.view(*sides))
 
     def _why(self, request: Request) -> Answer:
         run = parameter(request, "run")

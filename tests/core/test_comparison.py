@@ -17,9 +17,14 @@ from hypothesis.extra import numpy as hnp
 
 import epochline
 from epochline.changes import Basis, Diff
-from epochline.comparison import Source, compare, diff
+from epochline.comparison import Comparison, Source, compare, diff
 from epochline.dtypes import block_bytes
-from epochline.errors import CheckpointFormatError, CheckpointMissingError, EventFormatError
+from epochline.errors import (
+    CheckpointCorruptError,
+    CheckpointFormatError,
+    CheckpointMissingError,
+    EventFormatError,
+)
 from epochline.events import CheckpointDemoted, CheckpointSaved, EpochEnded, Event, Tier
 from epochline.layout import Layout, Variable, read_layout
 from epochline.statistics import Measurements, Measurer
@@ -493,3 +498,29 @@ def test_files_that_are_no_weights_are_refused(tmp_path: Path, files: tuple[Path
     (tmp_path / "notes.txt").write_text("no weights")
     with pytest.raises(CheckpointFormatError, match=r"notes\.txt"):
         diff(files[0], tmp_path / "notes.txt")
+
+
+def test_a_comparison_can_be_left_and_continued(files: tuple[Path, Path]) -> None:
+    """Block by block, with the files closed in between, it comes to the same result."""
+    sources = _recorded(files[0]), _recorded(files[1])
+    comparison = Comparison(*sources)
+    seen = [comparison.compared]
+    while comparison.step():
+        comparison.close()
+        assert comparison.result().variables == compare(*sources).variables[: comparison.compared]
+        seen.append(comparison.compared)
+    comparison.close()
+    assert seen == sorted(seen)
+    assert (comparison.finished, comparison.compared) == (True, comparison.variables)
+    assert comparison.read_bytes == comparison.total_bytes
+    assert comparison.result() == compare(*sources)
+
+
+def test_a_file_of_another_size_is_not_opened_again(files: tuple[Path, Path]) -> None:
+    """What is read after a pause is a file of the size that was found before."""
+    comparison = Comparison(_recorded(files[0]), _recorded(files[1]))
+    assert comparison.step()
+    comparison.close()
+    files[0].write_bytes(files[0].read_bytes() + b"more")
+    with pytest.raises(CheckpointCorruptError, match="bytes"):
+        comparison.step()

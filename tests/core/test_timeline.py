@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -202,6 +203,22 @@ def test_at_and_latest_and_by_id() -> None:
     pruned = build_timeline([*_epochs(0.5), _record(9, CheckpointPruned(id="0" * 16, policy="x"))])
     with pytest.raises(CheckpointNotFoundError, match="keeps x"):
         pruned.at(0)
+
+
+def test_a_whole_id_is_found_without_a_look_at_the_others() -> None:
+    """A plan for ten thousand checkpoints asks for each; an id that begins another's is found."""
+
+    class Unread(str):
+        __slots__ = ()
+
+        def startswith(self, *_: object) -> bool:
+            pytest.fail("compared with every id")
+
+    timeline = build_timeline([*_epochs(0.5), _record(9, _saved("0" * 3), epoch=1)])
+    short, long = sorted(timeline.checkpoints, key=lambda item: len(item.id))
+    assert timeline.by_id(short.id) is short
+    unread = tuple(replace(item, id=Unread(item.id)) for item in (short, long))
+    assert replace(timeline, checkpoints=unread).by_id(long.id) is unread[1]
 
 
 def test_resumed_session_continues_the_history() -> None:

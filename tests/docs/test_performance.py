@@ -24,6 +24,7 @@ SHORT = {
         *("--runs", "2", "--epochs", "3", "--checkpoints", "3"),
         *("--repeats", "1", "--without-tensorflow"),
     ),
+    "serving": ("--runs", "2", "--epochs", "3", "--repeats", "1", "--loaders", "python"),
     "saving": ("--sizes", "1", "--ways", "Timeline", "--saves", "2", "--repeats", "1"),
 }
 

@@ -27,7 +27,7 @@ from epochline.events import (
 from epochline.store.digest import digest_bytes
 from epochline.writer import EventWriter
 
-__all__ = ["save_another", "write"]
+__all__ = ["last_wall_time", "save_another", "write"]
 
 START = 1_760_000_000.0
 EPOCH_SECONDS = 20.0
@@ -79,6 +79,11 @@ def metrics(number: int, epoch: int) -> dict[str, float]:
     return {"loss": round(loss, 6), "val_loss": round(val_loss, 6)}
 
 
+def last_wall_time(number: int, epochs: int) -> float:
+    """Returns when so many epochs of run `number` were over."""
+    return START + 50 * number + EPOCH_SECONDS * epochs
+
+
 def _write_records(run_dir: Path, number: int, epochs: int, save_every: int) -> None:
     writer = EventWriter(run_dir / "timeline")
     best, best_epoch = math.inf, 0
@@ -114,7 +119,7 @@ def _record(number: int, epoch: int, events: tuple[Event, ...]) -> Record:
     return Record(
         session=f"{number + 1:016x}",
         seq=epoch,
-        wall_time=START + 50 * number + EPOCH_SECONDS * (epoch + 1),
+        wall_time=last_wall_time(number, epoch + 1),
         epoch=epoch,
         step=STEPS_PER_EPOCH * (epoch + 1),
         batch=STEPS_PER_EPOCH * (epoch + 1),
@@ -175,7 +180,7 @@ def _write_scalars(run_dir: Path, number: int, epochs: int) -> None:
     for member, name in (("train", "loss"), ("validation", "val_loss")):
         writer = EventWriter(run_dir / member)
         for epoch in range(epochs):
-            wall_time = START + 50 * number + EPOCH_SECONDS * (epoch + 1)
+            wall_time = last_wall_time(number, epoch + 1)
             value = metrics(number, epoch)[name]
             writer.append_scalars(epoch, {"epoch_loss": value}, wall_time=wall_time)
         writer.close()

@@ -56,3 +56,14 @@ def test_looking_takes_a_small_share_of_the_time(tmp_path: Path) -> None:
     while watch.sizes(paths)[paths[0]] is not None:
         time.sleep(0.01)
     assert time.monotonic() - started > 20 * cost
+
+
+def test_many_runs_share_the_time(tmp_path: Path) -> None:
+    """The more runs there are, the longer each waits for its next look."""
+    paths = [f"{number}.h5" for number in range(300)]
+    watches = [FileWatch(tmp_path, lambda runs=runs: runs) for runs in (1, 1000)]  # type: ignore[misc]
+    for watch in watches:
+        watch.sizes(paths)
+    while not watches[0].is_due:
+        time.sleep(0.001)
+    assert not watches[1].is_due

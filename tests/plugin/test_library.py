@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 import math
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,6 +24,8 @@ from epochline.events import (
     Record,
     SessionStarted,
 )
+from epochline.timeline import Timeline
+from tensorboard_plugin_epochline import file_watch
 from tensorboard_plugin_epochline.answers import ApiError
 from tensorboard_plugin_epochline.directories import RunDirectories
 from tensorboard_plugin_epochline.library import Library, RunFailure, Snapshot
@@ -227,3 +231,33 @@ def test_run_that_cannot_be_told_of_takes_none_of_the_others_with_it(
     assert (unknown.run, unknown.error.code) == ("pyma", "not_found")
     assert isinstance(pima, Snapshot)
     assert json.loads(pima.outline)["history"]["metrics"] == {"loss": ["NaN"]}
+
+
+def test_files_are_listed_again_only_when_it_is_time_to_look(
+    provider: Provider, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred thousand files of a hundred runs are not listed each time that a panel asks."""
+    listed = 0
+    files = Timeline.files
+
+    def counted(timeline: Timeline) -> Iterator[str]:
+        nonlocal listed
+        listed += 1
+        return files(timeline)
+
+    monkeypatch.setattr(Timeline, "files", counted)
+    clock = SimpleNamespace(monotonic=itertools.count().__next__)  # a look takes a second
+    monkeypatch.setattr(file_watch, "time", clock)
+    saved = CheckpointSaved(id="a" * 16, path="a.h5", size_bytes=1, digest="d")
+    provider.record(0, SessionStarted(), saved)
+    library.snapshot(SCOPE, "pima")
+    for _ in range(9):
+        library.overview(SCOPE)
+    assert listed == 1
+
+    provider.record(1, EpochEnded())
+    library.snapshot(SCOPE, "pima")
+    assert listed == 2
+    for _ in range(150):
+        library.overview(SCOPE)
+    assert listed == 3

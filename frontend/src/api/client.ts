@@ -68,7 +68,7 @@ export interface Api {
   checkpoint(run: string, id: string, verify: boolean): Promise<CheckpointDetail>;
   /** What was recorded of the variables of a checkpoint. */
   weights(run: string, id: string): Promise<Weights>;
-  /** Reads both files where their digests differ; stops when the signal says so. */
+  /** Goes on with a comparison for a moment, and answers what is known by then. */
   diff(a: Named, b: Named, signal: AbortSignal): Promise<Diff>;
   /** The story of a run, as `epochline why` tells it. */
   why(run: string): Promise<Story>;

@@ -325,9 +325,16 @@ const diff: Decoder<Diff> = object({
   run_b: text,
   a: text,
   b: text,
-  sentence: text,
+  progress: object({
+    finished: flag,
+    compared: count,
+    variables: count,
+    read_bytes: count,
+    total_bytes: count,
+  }),
+  sentence: nullable(text),
   notes: list(text),
-  weights: object(change),
+  weights: nullable(object(change)),
   layers: columns<Diff['layers']>(
     object({
       ...changes,

@@ -305,14 +305,26 @@ export interface VariableChanges extends ChangeColumns {
   note: string[];
 }
 
+/** How far a comparison has come. */
+export interface DiffProgress {
+  finished: boolean;
+  /** Variables, of those that are in both. */
+  compared: number;
+  variables: number;
+  read_bytes: number;
+  total_bytes: number;
+}
+
 export interface Diff {
   run: string;
   run_b: string;
   a: string;
   b: string;
-  sentence: string;
+  progress: DiffProgress;
+  /** Null until it is finished, like `weights`. */
+  sentence: string | null;
   notes: string[];
-  weights: Change;
+  weights: Change | null;
   layers: LayerChanges;
   variables: VariableChanges;
   only_in_a: string[];

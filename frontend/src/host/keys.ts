@@ -22,7 +22,8 @@ export function setSingleKeys(on: boolean): void {
 }
 
 function isWriting(target: EventTarget | null): boolean {
-  return target instanceof Element && target.closest('input, textarea, select, dialog') !== null;
+  const places = 'input:not([type=radio], [type=checkbox]), textarea, select, dialog';
+  return target instanceof Element && target.closest(places) !== null;
 }
 
 /** Calls what belongs to a key. Returns the undo. */

@@ -208,6 +208,7 @@ export function diffAnswer(part: Partial<Diff> = {}): Diff {
     run_b: 'pima',
     a: 'a',
     b: 'b',
+    progress: { finished: true, compared: 1, variables: 1, read_bytes: 0, total_bytes: 0 },
     sentence: 'The weights are equal.',
     notes: [],
     weights: {

@@ -2,7 +2,9 @@
 import { fireEvent, screen, within } from '@testing-library/preact';
 import { describe, expect, test, vi } from 'vitest';
 import { type Api, ApiError } from '../api/client';
+import type { Diff } from '../api/types';
 import type { Pair } from '../model/deep-link';
+import { useStore } from '../state/context';
 import { checkpointDetail, diffAnswer, fakeApi, timeline } from '../testing/builders';
 import { renderIn, testPanel } from '../testing/panel';
 import { filledStore } from '../testing/store';
@@ -16,9 +18,28 @@ const PAIR: Pair = [
 function show(part: Partial<Api> = {}, pair = PAIR) {
   const store = filledStore([timeline()]);
   store.change({ compare: pair });
-  renderIn(testPanel(store, fakeApi([], part)), <Compare pair={pair} />);
+  renderIn(testPanel(store, fakeApi([], part)), <OfLink />);
   return store;
 }
+
+function OfLink() {
+  const pair = useStore().link.value.compare;
+  return pair && <Compare pair={pair} />;
+}
+
+/** One of three variables more is compared with each. */
+const begun = (compared: number) =>
+  diffAnswer({
+    sentence: null,
+    weights: null,
+    progress: {
+      finished: false,
+      compared,
+      variables: 3,
+      read_bytes: 1000 * compared,
+      total_bytes: 3000,
+    },
+  });
 
 describe('the comparison', () => {
   test('tells what became better, and how far the weights are apart', async () => {
@@ -28,19 +49,55 @@ describe('the comparison', () => {
     expect(await screen.findByText('The weights are equal.')).toBeInTheDocument();
   });
 
-  test('can be stopped and begun again', async () => {
+  test('shows the rows that are compared, and asks for more until it is finished', async () => {
+    const answers: ((diff: Diff) => void)[] = [];
+    show({ diff: () => new Promise((resolve) => answers.push(resolve)) });
+    await vi.waitFor(() => expect(answers).toHaveLength(1));
+    answers[0]?.(begun(1));
+    expect(await screen.findByText('1 of 3 variables, 1.0 kB of 3.0 kB')).toBeInTheDocument();
+    const bar = screen.getByRole('progressbar', { name: 'Bytes compared' });
+    expect(bar).toHaveAttribute('value', '1000');
+    expect(bar).toHaveAttribute('max', '3000');
+    expect(screen.getByRole('row', { name: /dense/ })).toBeInTheDocument();
+    expect(screen.queryByText('The weights are equal.')).toBeNull();
+    await vi.waitFor(() => expect(answers).toHaveLength(2));
+    answers[1]?.(diffAnswer());
+    expect(await screen.findByText('The weights are equal.')).toBeInTheDocument();
+    expect(screen.queryByRole('progressbar')).toBeNull();
+    expect(screen.queryByRole('button', { name: 'Stop' })).toBeNull();
+    expect(answers).toHaveLength(2);
+  });
+
+  test('stopped, it asks no more and keeps its rows; it can be continued', async () => {
     const signals: AbortSignal[] = [];
-    show({
+    const store = show({
       diff: (_a, _b, signal) => {
         signals.push(signal);
-        return new Promise(() => {});
+        return signals.length === 1 ? Promise.resolve(begun(2)) : new Promise(() => {});
       },
     });
-    fireEvent.click(screen.getByRole('button', { name: 'Stop' }));
-    expect(signals[0]?.aborted).toBe(true);
-    fireEvent.click(await screen.findByRole('button', { name: 'Compare again' }));
     await vi.waitFor(() => expect(signals).toHaveLength(2));
-    expect(signals[1]?.aborted).toBe(false);
+    fireEvent.click(screen.getByRole('button', { name: 'Stop' }));
+    expect(await screen.findByText(/^Stopped after 2 of 3 variables/)).toBeInTheDocument();
+    expect(store.announcement.value).toBe('Stopped comparing.');
+    expect(signals[1]?.aborted).toBe(true);
+    expect(screen.getByRole('row', { name: /dense/ })).toBeInTheDocument();
+    expect(signals).toHaveLength(2);
+    fireEvent.click(screen.getByRole('button', { name: 'Continue' }));
+    await vi.waitFor(() => expect(signals).toHaveLength(3));
+    expect(signals[2]?.aborted).toBe(false);
+  });
+
+  test('asks nothing while the panel is hidden', async () => {
+    const diff = vi.fn(async () => begun(1));
+    vi.stubGlobal('innerHeight', 0);
+    show({ diff });
+    await screen.findByText('Comparing the files…');
+    expect(diff).not.toHaveBeenCalled();
+    vi.unstubAllGlobals();
+    diff.mockImplementation(() => new Promise(() => {}));
+    fireEvent(window, new Event('resize'));
+    await vi.waitFor(() => expect(diff).toHaveBeenCalledTimes(1));
   });
 
   test('tells what statistics still say when a file is gone', async () => {
@@ -76,9 +133,12 @@ describe('the comparison', () => {
 
   test('a refusal leaves the metrics', async () => {
     const error = new ApiError('conflict', 'No statistics were recorded.', 'Use a terminal.');
-    show({ diff: async () => Promise.reject(error) });
+    const diff = vi.fn<Api['diff']>().mockRejectedValueOnce(error).mockResolvedValue(diffAnswer());
+    show({ diff });
     expect(await screen.findByText(/No statistics were recorded/)).toBeInTheDocument();
     expect(screen.getByRole('table', { name: 'Metrics' })).toBeInTheDocument();
+    fireEvent.click(screen.getByRole('button', { name: 'Try again' }));
+    expect(await screen.findByText('The weights are equal.')).toBeInTheDocument();
   });
 
   test('walks along the run, swaps, and says what is not there', () => {
@@ -88,7 +148,29 @@ describe('the comparison', () => {
     fireEvent.click(screen.getByRole('button', { name: 'Next checkpoint as A' }));
     expect(store.link.value.compare?.map(({ id }) => id)).toEqual(['b', 'c']);
     fireEvent.click(screen.getByRole('button', { name: 'Swap' }));
-    expect(store.link.value.compare?.map(({ id }) => id)).toEqual(['c', 'a']);
+    expect(store.link.value.compare?.map(({ id }) => id)).toEqual(['c', 'b']);
+  });
+
+  test('walks with keys, and the other side stays', () => {
+    const store = show();
+    const ids = () => store.link.value.compare?.map(({ id }) => id);
+    const press = (key: string) => fireEvent.keyDown(document.body, { key });
+    press('[');
+    expect(ids()).toEqual(['a', 'c']);
+    press(']');
+    expect(ids()).toEqual(['b', 'c']);
+    expect(store.announcement.value).toBe('A is epoch 2, B is epoch 3.');
+  });
+
+  test('rows, order and the kind of rows outlive a step of the walk', async () => {
+    const diff = vi.fn<Api['diff']>().mockResolvedValue(diffAnswer());
+    show({ diff });
+    await screen.findByText('The weights are equal.');
+    fireEvent.click(screen.getByRole('radio', { name: 'Variables' }));
+    diff.mockReturnValue(new Promise(() => {}));
+    fireEvent.keyDown(document.body, { key: ']' });
+    await vi.waitFor(() => expect(diff).toHaveBeenCalledTimes(2));
+    expect(screen.getByRole('row', { name: /dense\/kernel/ })).toBeInTheDocument();
   });
 
   test('says when a checkpoint of the link is not in the data', () => {

@@ -1,6 +1,7 @@
 /** Two checkpoints side by side: metrics, training, and how far their weights are apart. */
 import { useEffect } from 'preact/hooks';
 import type { Session } from '../api/types';
+import { watchKeys } from '../host/keys';
 import { checkpointShape } from '../layout/glyphs';
 import { metricRows, neighbour } from '../model/compare';
 import type { Pair } from '../model/deep-link';
@@ -65,12 +66,34 @@ export function Compare({ pair }: { pair: Pair }) {
   );
 }
 
+/** Keys that walk along the runs of A and of B, which stays where it is meanwhile. */
+const KEYS = { A: ['[', ']'], B: ['{', '}'] } as const;
+
 function Both({ a, b }: { a: Checkpoint; b: Checkpoint }) {
+  const store = useStore();
+  const step = (name: 'A' | 'B', by: 1 | -1) => {
+    const row = name === 'A' ? a : b;
+    const next = neighbour(store.models.value.get(row.run), row, by);
+    if (next === null) return null;
+    return () => {
+      const [first, second] = name === 'A' ? [next, b] : [a, next];
+      store.change({ compare: [first.target, second.target] });
+      store.announcement.value = `A is epoch ${formatEpoch(first.epoch)}, B is epoch ${formatEpoch(second.epoch)}.`;
+    };
+  };
+  useEffect(() =>
+    watchKeys({
+      [KEYS.A[0]]: () => step('A', -1)?.(),
+      [KEYS.A[1]]: () => step('A', 1)?.(),
+      [KEYS.B[0]]: () => step('B', -1)?.(),
+      [KEYS.B[1]]: () => step('B', 1)?.(),
+    }),
+  );
   return (
     <>
       <div class="sides">
-        <Side name="A" row={a} onChange={(next) => [next.target, b.target]} />
-        <Side name="B" row={b} onChange={(next) => [a.target, next.target]} />
+        <Side name="A" row={a} back={step('A', -1)} forth={step('A', 1)} />
+        <Side name="B" row={b} back={step('B', -1)} forth={step('B', 1)} />
       </div>
       <div class="compare-tables">
         <Metrics a={a} b={b} />
@@ -84,29 +107,28 @@ function Both({ a, b }: { a: Checkpoint; b: Checkpoint }) {
 interface SideProps {
   readonly name: 'A' | 'B';
   readonly row: Checkpoint;
-  readonly onChange: (next: Checkpoint) => Pair;
+  /** To the checkpoint before it in its run; null when there is none. */
+  readonly back: (() => void) | null;
+  readonly forth: (() => void) | null;
 }
 
-function Side({ name, row, onChange }: SideProps) {
+function Side({ name, row, back, forth }: SideProps) {
   const store = useStore();
-  const model = store.models.value.get(row.run);
   const best = store.bestKeys.value.has(row.key);
   const shape = checkpointShape(row.status, best, store.monitorKeys.value.has(row.key));
-  const walk = (by: 1 | -1, label: string, icon: 'left' | 'right') => {
-    const next = neighbour(model, row, by);
-    return (
-      <button
-        type="button"
-        class="icon-button"
-        aria-label={`${label} checkpoint as ${name}`}
-        title={`${label} checkpoint`}
-        aria-disabled={next === null}
-        onClick={() => next && store.change({ compare: onChange(next) })}
-      >
-        <Icon name={icon} />
-      </button>
-    );
-  };
+  const walk = (go: (() => void) | null, label: string, icon: 'left' | 'right', key: string) => (
+    <button
+      type="button"
+      class="icon-button"
+      aria-label={`${label} checkpoint as ${name}`}
+      aria-keyshortcuts={key}
+      title={`${label} checkpoint (${key})`}
+      aria-disabled={go === null}
+      onClick={() => go?.()}
+    >
+      <Icon name={icon} />
+    </button>
+  );
   return (
     <section class="side" aria-label={`Checkpoint ${name}`}>
       <strong class="side-name">{name}</strong>
@@ -118,8 +140,8 @@ function Side({ name, row, onChange }: SideProps) {
           {best ? 'Best' : STATUS_LABEL[row.status]}
         </span>
       </span>
-      {walk(-1, 'Previous', 'left')}
-      {walk(1, 'Next', 'right')}
+      {walk(back, 'Previous', 'left', KEYS[name][0])}
+      {walk(forth, 'Next', 'right', KEYS[name][1])}
     </section>
   );
 }

@@ -25,6 +25,13 @@ const GROUPS: readonly [string, readonly [string, string][]][] = [
     ],
   ],
   [
+    'Compare',
+    [
+      ['[ ]', 'previous and next checkpoint of the run as A; B stays'],
+      ['{ }', 'the same as B; A stays'],
+    ],
+  ],
+  [
     'Charts',
     [
       ['← →', 'from marker to marker'],
@@ -63,7 +70,7 @@ export function KeysDialog({ onClose }: { onClose: () => void }) {
             setOn(currentTarget.checked);
           }}
         />
-        / and ? work everywhere
+        Keys such as / and ? work everywhere
       </label>
     </Dialog>
   );

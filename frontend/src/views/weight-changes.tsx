@@ -13,7 +13,7 @@ import {
   variableRows,
 } from '../model/compare';
 import { changesCsv } from '../model/export';
-import { formatMetric, formatPercent, plural } from '../model/format';
+import { formatBytes, formatInteger, formatMetric, formatPercent, plural } from '../model/format';
 import type { Checkpoint } from '../model/run';
 import { type SpreadPair, together } from '../model/spread';
 import { useStore } from '../state/context';
@@ -26,40 +26,68 @@ import { useDiff } from './use-diff';
 const SHOWN = 500;
 
 export function WeightChanges({ a, b }: { a: Checkpoint; b: Checkpoint }) {
-  const { comparison, again, stop } = useDiff(a.target, b.target);
+  const { comparison, stop, goOn } = useDiff(a.target, b.target);
+  // Here, so that they outlive a pair whose comparison is refused.
+  const byVariable = useState(false);
+  const sort = useState<ChangeSort>({ column: 'relative', descending: true });
+  const { state, diff, stale, failure } = comparison;
+  const reading = state === 'reading';
   return (
     <section class="weights" aria-label="Weights">
       <h3>Weights</h3>
-      {comparison.state === 'reading' && (
-        <p class="reading" role="status">
-          <span class="spinner" /> Comparing the files
-          {comparison.seconds > 0 ? `, ${comparison.seconds} s` : ''}…
-          <button type="button" class="button small" onClick={stop}>
-            Stop
+      {state !== 'done' && (
+        <div class="reading">
+          {diff && !stale && <Progress diff={diff} stopped={!reading} />}
+          {reading && (!diff || stale) && (
+            <>
+              <span class="spinner" /> Comparing the files…
+            </>
+          )}
+          <button type="button" class="button small" onClick={reading ? stop : goOn}>
+            {reading ? 'Stop' : state === 'stopped' ? 'Continue' : 'Try again'}
           </button>
-        </p>
+        </div>
       )}
-      {comparison.state === 'stopped' && (
-        <p class="reading" role="status">
-          Stopped.
-          <button type="button" class="button small" onClick={again}>
-            Compare again
-          </button>
-        </p>
+      {failure && <FailureText failure={failure} />}
+      {diff && (
+        <div class={stale ? 'weights stale' : 'weights'} aria-busy={stale}>
+          <Changes diff={diff} rowsBy={byVariable} sortBy={sort} />
+        </div>
       )}
-      {comparison.state === 'failed' && <FailureText failure={comparison.failure} />}
-      {comparison.state === 'done' && <Changes diff={comparison.diff} />}
     </section>
   );
 }
 
-function Changes({ diff }: { diff: Diff }) {
-  const [byVariable, setByVariable] = useState(false);
+/** How far it has come. Variables say more than bytes, which move while a large one is read. */
+function Progress({ diff, stopped }: { diff: Diff; stopped: boolean }) {
+  const { compared, variables, read_bytes, total_bytes } = diff.progress;
+  const bytes = `${formatBytes(read_bytes)} of ${formatBytes(total_bytes)}`;
+  const text = `${formatInteger(compared)} of ${plural(variables, 'variable')}, ${bytes}`;
+  return (
+    <>
+      <progress aria-label="Bytes compared" value={read_bytes} max={total_bytes} />
+      <span>
+        {stopped ? 'Stopped after ' : ''}
+        {text}
+      </span>
+    </>
+  );
+}
+
+type State<T> = readonly [T, (next: T) => void];
+
+interface ChangesProps {
+  readonly diff: Diff;
+  readonly rowsBy: State<boolean>;
+  readonly sortBy: State<ChangeSort>;
+}
+
+function Changes({ diff, rowsBy: [byVariable, setByVariable], sortBy }: ChangesProps) {
   const rows = byVariable ? variableRows(diff) : layerRows(diff);
   const title = byVariable ? 'Variable' : 'Layer';
   return (
     <>
-      <p class="why">{diff.sentence}</p>
+      {diff.sentence && <p class="why">{diff.sentence}</p>}
       {diff.notes.map((note) => (
         <p key={note} class="note">
           {note}
@@ -90,7 +118,7 @@ function Changes({ diff }: { diff: Diff }) {
           CSV
         </button>
       </div>
-      <ChangeTable key={title} rows={rows} title={title} />
+      <ChangeTable rows={rows} title={title} sortBy={sortBy} />
     </>
   );
 }
@@ -111,15 +139,20 @@ const COLUMNS: readonly [ChangeColumn, string, boolean][] = [
   ['maxAbs', 'Largest |Δ|', true],
 ];
 
-function ChangeTable({ rows, title }: { rows: readonly ChangeRow[]; title: string }) {
+interface ChangeTableProps {
+  readonly rows: readonly ChangeRow[];
+  readonly title: string;
+  readonly sortBy: State<ChangeSort>;
+}
+
+function ChangeTable({ rows, title, sortBy: [sort, setSort] }: ChangeTableProps) {
   const { announcement } = useStore();
-  const [sort, setSort] = useState<ChangeSort>({ column: 'relative', descending: true });
   const sorted = sortChanges(rows, sort);
   const most = largest(rows);
   const heading = (column: ChangeColumn, label: string, descendingFirst: boolean) => {
     const active = sort.column === column;
     const order = sort.descending ? 'descending' : 'ascending';
-    const sortBy = () => {
+    const choose = () => {
       const descending = active ? !sort.descending : descendingFirst;
       setSort({ column, descending });
       announcement.value = `Sorted by ${label}, ${descending ? 'descending' : 'ascending'}.`;
@@ -131,7 +164,7 @@ function ChangeTable({ rows, title }: { rows: readonly ChangeRow[]; title: strin
         aria-sort={active ? order : 'none'}
         class={column === 'cosine' || column === 'maxAbs' ? 'numeric' : ''}
       >
-        <button type="button" onClick={sortBy}>
+        <button type="button" onClick={choose}>
           {label}
           {active && <Icon name={sort.descending ? 'down' : 'up'} />}
         </button>
