@@ -18,6 +18,7 @@ PAGE = (ROOT / "docs" / "performance.md").read_text()
 SHORT = {
     "frozen": ("--megabytes", "1", "--epochs", "2"),
     "fit_overhead": ("--epochs", "1", "--repeats", "1"),
+    "diff_and_verify": ("--megabytes", "3", "--repeats", "1"),
     "listening_cost": ("--repeats", "1"),
     "recording_cost": ("--cases", "hooks", "--repeats", "1"),
     "reading": (
