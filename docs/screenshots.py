@@ -46,7 +46,9 @@ def _take(server: TensorBoard) -> None:
     run = server.get("runs").json["runs"][0]["run"]
     selected = ["c", run, server.get("timeline", run=run).json["best"]]
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_chromium(), args=CHROMIUM_ARGS)
+        browser = playwright.chromium.launch(
+            executable_path=find_chromium(playwright), args=CHROMIUM_ARGS
+        )
         for theme in THEMES:
             panel = Panel(browser, server.url)
             panel.page.set_viewport_size({"width": 1440, "height": 900})

@@ -1,4 +1,4 @@
-"""Real TensorBoards over real event files, and where to find a browser.
+"""Real TensorBoards over real event files, and real browsers.
 
 `tensorboard` shows the sample runs and is shared by all tests; `start_tensorboard` starts any
 other.
@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 import pytest
 
@@ -20,7 +20,7 @@ from tests.end_to_end.tensorboard import TensorBoard, Variant, start, stop, vari
 
 if TYPE_CHECKING:
     # Not there where the plugin is tested without browser and TensorFlow.
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Playwright
 
     from tests.end_to_end.panel import Panel
 
@@ -88,32 +88,50 @@ def tensorboard(
 
 
 @pytest.fixture(scope="session")
-def chromium() -> str:
+def playwright() -> Iterator[Playwright]:
+    """What drives the browsers; a thread can have one only."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        yield playwright
+
+
+@pytest.fixture(scope="session")
+def chromium(playwright: Playwright) -> str:
     """Path of a Chromium: `$CHROMIUM`, the system's, or Playwright's own."""
     from tests.end_to_end.panel import find_chromium
 
-    if found := find_chromium():
-        return found
-    message = (
+    return find_chromium(playwright) or _without_browser(
         "There is no Chromium for the browser tests. Get one with `python -m playwright install "
         "chromium` or your system's packages, or set CHROMIUM to the path of one."
     )
+
+
+@pytest.fixture(scope="session")
+def firefox() -> str:
+    """Path of a Firefox: `$FIREFOX`, or the system's."""
+    from tests.end_to_end.panel import find_firefox
+
+    return find_firefox() or _without_browser(
+        "There is no Firefox for the browser tests. Get one with your system's packages, or set "
+        "FIREFOX to the path of one."
+    )
+
+
+def _without_browser(message: str) -> NoReturn:
     if os.environ.get("CI") == "true":
         pytest.fail(message)
     pytest.skip(message)
 
 
 @pytest.fixture(scope="session")
-def browser(chromium: str) -> Iterator[Browser]:
-    """The one browser of all tests."""
-    from playwright.sync_api import sync_playwright
-
+def browser(playwright: Playwright, chromium: str) -> Iterator[Browser]:
+    """The one browser of all tests but those of `test_panel_firefox.py`."""
     from tests.end_to_end.panel import CHROMIUM_ARGS
 
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGS)
-        yield browser
-        browser.close()
+    browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGS)
+    yield browser
+    browser.close()
 
 
 @pytest.fixture

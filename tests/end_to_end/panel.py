@@ -1,4 +1,4 @@
-"""The Checkpoints panel inside a real TensorBoard in a real Chromium, as somebody sees it.
+"""The Checkpoints panel inside a real TensorBoard in a real browser, as somebody sees it.
 
 Knows how to open the panel and where its parts are, by roles and texts; nothing of what is shown.
 
@@ -24,11 +24,12 @@ from playwright.sync_api import (
     Frame,
     Locator,
     Page,
+    Playwright,
     Request,
     expect,
 )
 
-__all__ = ["CHROMIUM_ARGS", "Panel", "Watch", "find_chromium", "panel_url"]
+__all__ = ["CHROMIUM_ARGS", "Panel", "Watch", "find_chromium", "find_firefox", "panel_url"]
 
 CHROMIUM_ARGS = [
     "--no-sandbox",  # containers often run as root
@@ -80,19 +81,23 @@ _TABLE = """
 """
 
 
-def find_chromium() -> str | None:
+def find_chromium(playwright: Playwright) -> str | None:
     """Returns the path of a Chromium: `$CHROMIUM`, the system's, or Playwright's own."""
     names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
-    return found or _playwrights_own()
+    own = playwright.chromium.executable_path
+    return _find("CHROMIUM", names) or (own if Path(own).is_file() else None)
 
 
-def _playwrights_own() -> str | None:
-    from playwright.sync_api import sync_playwright
+def find_firefox() -> str | None:
+    """Returns the path of a Firefox: `$FIREFOX`, or the system's.
 
-    with sync_playwright() as playwright:
-        path = playwright.chromium.executable_path
-    return path if Path(path).is_file() else None
+    Playwright's own is another one than people have, and speaks a protocol of its own.
+    """
+    return _find("FIREFOX", ("firefox-esr", "firefox"))
+
+
+def _find(variable: str, names: Collection[str]) -> str | None:
+    return os.environ.get(variable) or next(filter(None, map(shutil.which, names)), None)
 
 
 def panel_url(server: str, runs: Collection[str] = (), **link: str) -> str:
@@ -179,6 +184,11 @@ class Panel:
     def is_open(self) -> bool:
         """Returns whether its table is there now."""
         return self.page.locator(_FRAME).count() == 1 and self.grid.count() == 1
+
+    def choose_theme(self, name: str) -> None:
+        """Chooses a theme in TensorBoard's own menu."""
+        self.page.get_by_role("button", name="Menu for changing").click()
+        self.page.get_by_role("menuitem", name=name).click()
 
     @property
     def frame(self) -> Frame:

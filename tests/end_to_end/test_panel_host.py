@@ -39,7 +39,7 @@ def test_theme_is_tensorboards(panel: Panel) -> None:
     light = panel.picture(panel.chart)
     assert panel.frame.evaluate(BRIGHTNESS) > 200
 
-    _choose_theme(panel, "Dark")
+    panel.choose_theme("Dark")
     dark = panel.expect_other_picture(panel.chart, than=light)
     assert panel.frame.evaluate(BRIGHTNESS) < 80
     # TensorBoard takes a moment to remember the choice.
@@ -48,15 +48,10 @@ def test_theme_is_tensorboards(panel: Panel) -> None:
     panel.wait()
     panel.expect_rows(9)
     panel.expect_picture(panel.chart, dark)
-    _choose_theme(panel, "Light")
+    panel.choose_theme("Light")
 
     panel.expect_picture(panel.chart, light)
     assert panel.frame.evaluate(BRIGHTNESS) > 200
-
-
-def _choose_theme(panel: Panel, name: str) -> None:
-    panel.page.get_by_role("button", name="Menu for changing").click()
-    panel.page.get_by_role("menuitem", name=name).click()
 
 
 def test_narrow_page_has_a_menu_of_runs_and_a_sheet_of_details(panel: Panel) -> None:

@@ -78,7 +78,7 @@ export function Grid({ rows, columns }: Props) {
       style={{ '--tracks': tracks, '--table-width': `${width}px` }}
       onKeyDown={cursor.onKeyDown}
       onScroll={scroll.onScroll}
-      onMouseLeave={() => (store.hover.value = null)}
+      onPointerLeave={() => (store.hover.value = null)}
     >
       <HeaderRow
         columns={columns}

@@ -86,8 +86,8 @@ export function Lanes({ frame, signals, width, events }: Props) {
             key={model.name}
             style={{ height: `${LANE_HEIGHT}px` }}
             title={model.name}
-            onMouseEnter={() => (pointedRun.value = model.name)}
-            onMouseLeave={() => (pointedRun.value = null)}
+            onPointerEnter={() => (pointedRun.value = model.name)}
+            onPointerLeave={() => (pointedRun.value = null)}
           >
             <span class="swatch" style={{ background: color }} />
             <bdi>{fitRun(names[i] ?? '', frame.gutter - NAME_BESIDE, 12)}</bdi>

@@ -13,7 +13,7 @@ test('a line selects and points at what it is about', async () => {
   renderIn(testPanel(store), <WhyPane run="pima" />);
   const line = await screen.findByRole('button', { name: /best so far/ });
   expect(screen.getByText('training from epoch 1 to 10.')).toBeInTheDocument();
-  fireEvent.mouseEnter(line);
+  fireEvent.pointerEnter(line);
   expect(store.hover.value).toMatchObject({ id: 'b' });
   fireEvent.click(line);
   expect(store.link.value.selection).toMatchObject({ kind: 'checkpoint', id: 'b' });

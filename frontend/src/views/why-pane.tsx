@@ -150,8 +150,8 @@ function Line({ verdict, sentence, target, current }: LineProps) {
         class="story-sentence"
         aria-current={current || undefined}
         onClick={() => store.change({ selection: target })}
-        onMouseEnter={() => (store.hover.value = target)}
-        onMouseLeave={() => (store.hover.value = null)}
+        onPointerEnter={() => (store.hover.value = target)}
+        onPointerLeave={() => (store.hover.value = null)}
       >
         {text}
       </button>
