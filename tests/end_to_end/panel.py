@@ -26,10 +26,19 @@ from playwright.sync_api import (
     Page,
     Playwright,
     Request,
+    Route,
     expect,
 )
 
-__all__ = ["CHROMIUM_ARGS", "Panel", "Watch", "find_chromium", "find_firefox", "panel_url"]
+__all__ = [
+    "CHROMIUM_ARGS",
+    "RUNS_ROUTE",
+    "Panel",
+    "Watch",
+    "find_chromium",
+    "find_firefox",
+    "panel_url",
+]
 
 CHROMIUM_ARGS = [
     "--no-sandbox",  # containers often run as root
@@ -41,6 +50,7 @@ CHROMIUM_ARGS = [
     "--disable-sync",
 ]
 LOAD_MS = 60_000
+RUNS_ROUTE = re.compile(r"/plugin/epochline/runs$")
 _FRAME = 'iframe[title="Checkpoints"]'
 WRITTEN_MS = 300  # changes in quick succession are written into the address together
 
@@ -184,6 +194,20 @@ class Panel:
     def is_open(self) -> bool:
         """Returns whether its table is there now."""
         return self.page.locator(_FRAME).count() == 1 and self.grid.count() == 1
+
+    def forbid(self, reason: str) -> None:
+        """Lets the page believe that the server may not change anything."""
+
+        def forbidden(route: Route) -> None:
+            # The whole answer each time: one that is as before has no body to change.
+            headers = {**route.request.headers, "if-none-match": ""}
+            answer = route.fetch(headers=headers)
+            body = answer.json()
+            for permission in body["actions"].values():
+                permission.update(allowed=False, reason=reason, hint="")
+            route.fulfill(response=answer, json=body)
+
+        self.page.route(RUNS_ROUTE, forbidden)
 
     def choose_theme(self, name: str) -> None:
         """Chooses a theme in TensorBoard's own menu."""

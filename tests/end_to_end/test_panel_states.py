@@ -15,12 +15,11 @@ import pytest
 from playwright.sync_api import Browser, Route, expect
 
 from tests.end_to_end.conftest import one_tensorboard
-from tests.end_to_end.panel import CHROMIUM_ARGS, Panel, panel_url
+from tests.end_to_end.panel import CHROMIUM_ARGS, RUNS_ROUTE, Panel, panel_url
 from tests.end_to_end.sample_logs import BEST_ID
 from tests.end_to_end.tensorboard import TensorBoard
 
 pytestmark = one_tensorboard
-RUNS = re.compile(r"/plugin/epochline/runs$")
 PLAIN_HOST = "tb.example"
 READ_ONLY = "The log directory is read-only for TensorBoard."
 
@@ -32,14 +31,14 @@ def test_slow_first_answer_is_told(panel: Panel) -> None:
     def hold(route: Route) -> None:
         held.append(route)
 
-    panel.page.route(RUNS, hold)
+    panel.page.route(RUNS_ROUTE, hold)
     panel.page.goto(panel_url(panel.server, ("pima",)))
 
     inside = panel.page.frame_locator('iframe[title="Checkpoints"]')
     expect(inside.get_by_role("status")).to_have_text("Loading checkpoints…", timeout=60_000)
     for route in held:
         route.continue_()
-    panel.page.unroute(RUNS)
+    panel.page.unroute(RUNS_ROUTE)
     panel.expect_rows(9)
     expect(inside.get_by_text("Loading checkpoints…")).to_have_count(0)
 
@@ -61,17 +60,7 @@ def test_update_under_the_page_asks_for_a_reload(panel: Panel) -> None:
 @pytest.fixture
 def forbidden(panel: Panel) -> Panel:
     """The panel of a server that lets nobody change anything."""
-
-    def forbid(route: Route) -> None:
-        # The whole answer each time: one that is as before has no body to change.
-        headers = {**route.request.headers, "if-none-match": ""}
-        answer = route.fetch(headers=headers)
-        body = answer.json()
-        for permission in body["actions"].values():
-            permission.update(allowed=False, reason=READ_ONLY, hint="")
-        route.fulfill(response=answer, json=body)
-
-    panel.page.route(RUNS, forbid)
+    panel.forbid(READ_ONLY)
     return panel
 
 

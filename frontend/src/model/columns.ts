@@ -38,7 +38,7 @@ const WIDTHS: Record<(typeof PLAIN)[number], number> = {
   run: 132,
   epoch: 62,
   step: 74,
-  saved: 126,
+  saved: 148,
   size: 74,
   reason: 96,
   why: 190,

@@ -21,7 +21,7 @@ export function lazyPart<P extends object>(load: () => Promise<ComponentType<P>>
     if (Part !== null) return <Part {...props} />;
     if (!failed) return null;
     return (
-      <div role="alert">
+      <div class="note updated" role="alert">
         <p>The plugin was updated. Reload this page to continue.</p>
         <button type="button" class="button" onClick={() => location.reload()}>
           Reload
