@@ -190,6 +190,7 @@ class Panel:
         expect(self.page.locator(_FRAME)).to_be_visible(timeout=LOAD_MS)
         headings = self.frame.get_by_role("heading", level=1)
         expect(headings).to_have_count(1, timeout=LOAD_MS)
+        expect(self.frame.get_by_text("Loading checkpoints…")).to_have_count(0, timeout=LOAD_MS)
 
     def is_open(self) -> bool:
         """Returns whether its table is there now."""

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import Browser, Frame, Page, expect
+from playwright.sync_api import Browser, Frame, Locator, Page, Route, expect
 
 from epochline import open_run
 from epochline.report import report_html
 from tests.end_to_end import sample_logs
 from tests.end_to_end.conftest import StartTensorBoard, one_tensorboard
 from tests.end_to_end.listening_training import listening_training
-from tests.end_to_end.panel import Panel
+from tests.end_to_end.live_training import checkpoint_path, train
+from tests.end_to_end.panel import RUNS_ROUTE, Panel, panel_url
 from tests.end_to_end.sample_logs import BEST_ID
 from tests.end_to_end.tensorboard import TensorBoard
 
@@ -24,7 +26,9 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"
 SELECTED = json.dumps(["c", "pima", BEST_ID])
 GONE = json.dumps(["c", "pima", "c0ffee0000000001"])
 PAIR = json.dumps([json.dumps(["c", "pima", "c0ffee0000000009"]), SELECTED])
+PANES = re.compile(r"/panes-[^/]+\.js")
 WIDTHS = (900, 1440)
+MOST_TABS = 60
 ANSWERED_MS = 30_000
 Theme = Literal["light", "dark"]
 
@@ -48,6 +52,22 @@ def _violations(page: Frame | Page, axe: str) -> list[str]:
         for item in found
         for node in item["nodes"]
     ]
+
+
+def _looks(panel: Panel, axe: str, state: str) -> dict[str, list[str]]:
+    """What axe finds in both themes and widths, where it finds anything."""
+    found: dict[str, list[str]] = {}
+    for theme in ("light", "dark"):
+        # As TensorBoard's own button does it.
+        panel.page.evaluate(
+            "on => document.body.classList.toggle('dark-mode', on)", theme == "dark"
+        )
+        expect(panel.frame.locator("html")).to_have_attribute("data-theme", theme)
+        for width in WIDTHS:
+            panel.page.set_viewport_size({"width": width, "height": 900})
+            if problems := _violations(panel.frame, axe):
+                found[f"{state}, {theme}, {width} px"] = problems
+    return found
 
 
 @one_tensorboard
@@ -111,6 +131,64 @@ def test_no_state_has_a_violation(panel: Panel, axe: str, theme: Theme) -> None:
 
 
 @one_tensorboard
+def test_what_is_not_as_usual_has_no_violation(panel: Panel, axe: str) -> None:
+    """Loading, updated, done, not to be done, not allowed, files that are lost, no answer."""
+    panel.watch.allow("status of 4|dynamically imported module|net::ERR_FAILED")
+    held: list[Route] = []
+    found: dict[str, list[str]] = {}
+
+    def look(state: str) -> None:
+        found.update(_looks(panel, axe, state))
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    panel.page.route(RUNS_ROUTE, hold)
+    panel.page.goto(panel_url(panel.server, ("pima",)))
+    inside = panel.page.frame_locator('iframe[title="Checkpoints"]')
+    expect(inside.get_by_role("status")).to_be_visible(timeout=ANSWERED_MS)
+    look("loading")
+    for route in held:
+        route.continue_()
+    panel.page.unroute(RUNS_ROUTE)
+    panel.expect_rows(9)
+    panel.page.route(PANES, lambda route: route.fulfill(status=404))
+    panel.row(9).click()
+    expect(panel.details.get_by_role("alert")).to_be_visible()
+    look("updated under the page")
+    panel.page.unroute(PANES)
+    panel.page.reload()
+    panel.wait()
+    panel.button("Restore to file…").click()
+    dialog = panel.frame.get_by_role("dialog")
+    dialog.get_by_role("button", name="Restore to file").click()
+    expect(dialog).to_have_accessible_name("The copy is ready")
+    look("restored")
+    panel.page.keyboard.press("Escape")
+    for epoch in (8, 9):
+        panel.row(epoch).get_by_role("checkbox").click()
+    panel.button("Average…").click()
+    expect(dialog.get_by_role("status")).to_have_count(0)
+    look("average dialog")
+
+    panel.forbid("The log directory is read-only for TensorBoard.")
+    panel.page.reload()
+    panel.wait()
+    for epoch in (9, 4, 6):
+        panel.row(epoch).click()
+        expect(panel.details.get_by_text("Note and tags")).to_be_visible()
+        look(f"details of epoch {epoch}, read-only")
+    panel.page.unroute(RUNS_ROUTE)
+    panel.page.route(RUNS_ROUTE, lambda route: route.abort())
+    expect(panel.frame.get_by_text("TensorBoard does not answer")).to_be_visible(
+        timeout=ANSWERED_MS
+    )
+    look("server gone")
+
+    assert found == {}
+
+
+@one_tensorboard
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_what_if_has_no_violation(panel: Panel, axe: str, theme: Theme) -> None:
     """Sliders, numbers, choices and what they would have done; with and without a callback."""
@@ -138,16 +216,7 @@ def test_asking_a_training_has_no_violation(
     found: dict[str, list[str]] = {}
 
     def look(state: str) -> None:
-        for theme in ("light", "dark"):
-            # As TensorBoard's own button does it.
-            panel.page.evaluate(
-                "on => document.body.classList.toggle('dark-mode', on)", theme == "dark"
-            )
-            expect(panel.frame.locator("html")).to_have_attribute("data-theme", theme)
-            for width in WIDTHS:
-                panel.page.set_viewport_size({"width": width, "height": 900})
-                if problems := _violations(panel.frame, axe):
-                    found[f"{state}, {theme}, {width} px"] = problems
+        found.update(_looks(panel, axe, state))
 
     with listening_training(tensorboard, run) as process:
         panel.open((run,), sort="epoch")
@@ -208,3 +277,55 @@ def test_empty_state_has_no_violation(
         panel.page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
         panel.open()
         assert _violations(panel.frame, axe) == []
+
+
+@one_tensorboard
+def test_best_checkpoint_is_found_and_restored_by_ear_and_keys(
+    panel: Panel, tensorboard: TensorBoard
+) -> None:
+    """Names and roles lead to it, and what happens is said; no mouse, no colour, no place."""
+    run = "panel/heard"
+    train(tensorboard.logdir / run, 6)
+    tensorboard.wait_for_checkpoints(run, 6)
+    panel.open((run,))
+    panel.expect_rows(6)
+    keyboard = panel.page.keyboard
+    expect(panel.chart).to_have_accessible_name(
+        f"loss of 1 run. Best checkpoint by val_loss: 0.3000, epoch 5 of {run}."
+    )
+
+    _tab_to(panel, panel.grid)
+    expect(panel.grid).to_have_accessible_name("Checkpoints, one per row")
+    keyboard.press("ArrowDown")
+    active = panel.grid.get_attribute("aria-activedescendant")
+    row = panel.grid.get_by_role("row").filter(has=panel.frame.locator(f"[id='{active}']"))
+    expect(row).to_have_accessible_name(re.compile(f"Best.*{run}.*\\b5\\b"))
+    keyboard.press("Enter")
+    expect(panel.details.get_by_role("heading", name=run)).to_be_focused()
+    expect(panel.details).to_contain_text("Best by val_loss")
+
+    button = panel.details.get_by_role("button", name="Restore to file…")
+    _tab_to(panel, button)
+    keyboard.press("Enter")
+    dialog = panel.frame.get_by_role("dialog", name=f"Restore epoch 5 of “{run}” to a file?")
+    expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
+    _tab_to(panel, dialog.get_by_role("button", name="Restore to file"))
+    keyboard.press("Enter")
+    dialog = panel.frame.get_by_role("dialog", name="The copy is ready")
+    expect(dialog.get_by_role("button", name="Close", exact=True)).to_be_focused()
+    # Outside of a dialog nothing is said while it is open.
+    expect(dialog.locator("[aria-live=polite]")).to_contain_text("Copied to")
+    keyboard.press("Enter")
+
+    expect(button).to_be_focused()
+    (copy,) = (tensorboard.logdir / run / "restored").iterdir()
+    assert copy.read_bytes() == (tensorboard.logdir / run / checkpoint_path(5)).read_bytes()
+
+
+def _tab_to(panel: Panel, wanted: Locator) -> None:
+    """Presses Tab until the focus is there."""
+    for _ in range(MOST_TABS):
+        panel.page.keyboard.press("Tab")
+        if wanted.evaluate("element => element === document.activeElement"):
+            return
+    pytest.fail(f"{wanted} is not reached with {MOST_TABS} tabs")

@@ -2,6 +2,7 @@
 import { useComputed, useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { type Panel, PanelContext, useStore } from '../state/context';
+import { Announcer } from './announcer';
 import { Charts } from './charts';
 import { ConnectionBanner } from './connection-banner';
 import { Details } from './details';
@@ -27,15 +28,6 @@ export function App({ panel }: { panel: Panel }) {
       <Content />
       <Announcer />
     </PanelContext.Provider>
-  );
-}
-
-function Announcer() {
-  const { announcement } = useStore();
-  return (
-    <div class="visually-hidden" aria-live="polite">
-      {announcement}
-    </div>
   );
 }
 

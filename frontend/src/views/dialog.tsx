@@ -1,6 +1,8 @@
 /** A modal dialog: its title, what it says, and buttons of which the first one is always safe. */
 import type { ComponentChildren } from 'preact';
 import { useEffect, useId, useRef } from 'preact/hooks';
+import { useStore } from '../state/context';
+import { Announcer } from './announcer';
 
 interface Props {
   readonly title: string;
@@ -17,9 +19,11 @@ export function Dialog({ title, closing, focus, wide, onClose, buttons, children
   const dialog = useRef<HTMLDialogElement>(null);
   const safe = useRef<HTMLButtonElement>(null);
   const titleId = useId();
+  const { announcement } = useStore();
   useEffect(() => {
+    announcement.value = '';
     dialog.current?.showModal();
-  }, []);
+  }, [announcement]);
   // A pressed button goes away; the focus stays inside of the dialog.
   useEffect(() => safe.current?.focus(), [focus]);
   return (
@@ -31,6 +35,7 @@ export function Dialog({ title, closing, focus, wide, onClose, buttons, children
     >
       <h2 id={titleId}>{title}</h2>
       {children}
+      <Announcer />
       <div class="dialog-buttons">
         <button ref={safe} type="button" class="button" onClick={() => dialog.current?.close()}>
           {closing}
