@@ -98,9 +98,13 @@ keras-test: $(KERAS)/installed ## What is taken from Keras beyond its interface:
 	$(KERAS)/bin/pip install --quiet --upgrade keras
 	KERAS_BACKEND=jax $(KERAS)/bin/pytest tests/callbacks/test_keras_contract.py $(PYTEST_ARGS)
 
-# What is there already of build/resume-table.jsonl is not measured again.
+# What is there already of build/resume-table.jsonl is not measured again. The processes of one training
+# after the other need the same code compiled by JAX.
 .PHONY: resume-table
-resume-table: $(TABLE)/installed ## Measure the table of docs/resume.md anew; takes an hour
+resume-table: export JAX_COMPILATION_CACHE_DIR := $(CURDIR)/build/jax
+resume-table: export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS := 0
+resume-table: export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES := -1
+resume-table: $(TABLE)/installed ## Measure the table of docs/resume.md anew; takes hours
 	for backend in tensorflow $(BACKENDS); do \
 		KERAS_BACKEND=$$backend $(TABLE)/bin/python -m benchmarks.resume_table \
 			--results build/resume-table.jsonl || exit 1; done

@@ -11,6 +11,7 @@ import {
   watchTheme,
   watchVisibility,
 } from './host/tensorboard';
+import { keepToken, keptToken } from './host/token';
 import { tokenSheet } from './model/tokens';
 import { startPolling } from './state/poll';
 import { createStore } from './state/store';
@@ -34,6 +35,8 @@ export function render(): void {
   });
   nameDocument();
   store.railSearch.value = hostRunFilter();
+  store.liveToken.value = keptToken();
+  effect(() => keepToken(store.liveToken.value));
 
   const api = httpApi();
   const poller = startPolling(store, api, !isHidden());

@@ -17,23 +17,21 @@ __all__ = ["append"]
 _logger = logging.getLogger("tensorboard")
 
 
-def append(
-    run_dir: Path, *, action: str, run: str, checkpoint: str | list[str], outcome: str
-) -> None:
+def append(run_dir: Path, *, action: str, run: str, ids: str, outcome: str) -> None:
     """Adds a line.
 
     Args:
         run_dir: The run directory.
         action: What was asked for: `copy`, or an action of a running training.
         run: Name of the run group.
-        checkpoint: Id of the checkpoint; all ids of an action on several, empty for none.
+        ids: Id of the checkpoint; those of an action on several, with commas; empty for none.
         outcome: `done`, `created`, `found` or the code of the error, such as `forbidden`.
     """
     line = AuditLine(
         time=time.time(),
         action=action,
         run=run,
-        id=checkpoint if isinstance(checkpoint, str) else ",".join(checkpoint),
+        id=ids,
         outcome=outcome,
         refused=outcome == "forbidden",
         source=Source.PANEL,

@@ -181,9 +181,11 @@ def check_token(facts: RequestFacts, policy: Policy) -> None:
         return
     given = (facts.token or "").encode()
     if not secrets.compare_digest(given, policy.token.encode()):
-        message = "The token is missing." if not given else "The token is another one."
+        if given:
+            message = "That is not the token that this TensorBoard printed."
+            _refuse(ErrorCode.FORBIDDEN, message, "Each start prints a new one.")
         hint = "TensorBoard printed it when it started: send it as X-Epochline-Token."
-        _refuse(ErrorCode.FORBIDDEN, message, hint)
+        _refuse(ErrorCode.FORBIDDEN, "The token is missing.", hint)
 
 
 def _check_host(facts: RequestFacts, policy: Policy) -> None:

@@ -8,8 +8,9 @@ Invariant: GET changes nothing anywhere; POST acts only behind `guard`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from functools import cached_property, partial
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -74,6 +75,7 @@ _BODY_TIMEOUT_SECONDS: Final = 10
 _NAMED_TAGS: Final = 50
 _DIGITS: Final = 9
 _LONGEST_WORD: Final = 40
+_LONGEST_IDS: Final = 500
 
 _logger = logging.getLogger("tensorboard")
 
@@ -299,29 +301,19 @@ class EpochlinePlugin(base_plugin.TBPlugin):
         if body["to"] != "file":
             message = f"A checkpoint cannot be restored to {body['to']!r}."
             raise ApiError(ErrorCode.BAD_REQUEST, message, 'Use "to": "file".')
-        try:
+        with self._failures_noted(Scope.of(request), body["run"], "copy", body["id"]) as snapshot:
             check_sender(facts, self._policy)
-        except ApiError as refusal:
-            self._note_refusal(Scope.of(request), body, refusal)
-            raise
-        snapshot = self._library.snapshot(Scope.of(request), body["run"])
-        return json_answer(_restored(snapshot, snapshot.checkpoint(body["id"])))
+            return json_answer(_restored(snapshot(), snapshot().checkpoint(body["id"])))
 
     def _act(self, name: str, action: Action, request: Request) -> Answer:
         facts = _facts(request)
         body = parse_body(facts, action.keys, action.kinds)
-        snapshot = self._library.snapshot(Scope.of(request), body["run"])
-        outcome: str = ErrorCode.INTERNAL
-        try:
+        ids = body["id"] if "id" in body else ",".join(body["ids"])
+        with self._failures_noted(Scope.of(request), body["run"], name, ids) as snapshot:
             check_sender(facts, self._policy)
-            answer = json_answer(action.carry_out(snapshot, body))
-            outcome = "done"
-        except ApiError as error:
-            outcome = error.code
-            raise
-        finally:
-            _audit(snapshot, name, body["id"] if "id" in body else body["ids"], outcome)
-        return answer
+            answer = json_answer(action.carry_out(snapshot(), body))
+            _audit(snapshot(), name, ids, "done")
+            return answer
 
     def _live_state(self, request: Request) -> Answer:
         run = parameter(request, "run")
@@ -343,42 +335,33 @@ class EpochlinePlugin(base_plugin.TBPlugin):
     def _live(self, request: Request) -> Answer:
         facts = _facts(request)
         body = parse_body(facts, LIVE_KEYS, LIVE_KINDS)
-        scope = Scope.of(request)
-        try:
+        scope, action, checkpoint = Scope.of(request), body["action"], body["checkpoint"]
+        with self._failures_noted(scope, body["run"], action, checkpoint) as snapshot:
             check_sender(facts, self._policy)
             check_token(facts, self._policy)
-        except ApiError as refusal:
-            self._note_live_refusal(scope, body, refusal)
+            directory = snapshot().directory
+            if directory.local is None:
+                message = f"The run is in {directory.shown or 'an unknown place'}."
+                hint = "Ask on the machine where it is trained: epochline live."
+                raise ApiError(ErrorCode.CONFLICT, message, hint)
+            return json_answer(view_of(snapshot().run, ask_training(directory.local, body)))
+
+    @contextmanager
+    def _failures_noted(
+        self, scope: Scope, run: str, action: str, ids: str
+    ) -> Iterator[Callable[[], Snapshot]]:
+        """Notes in the audit log of the run, if there is one, what is refused or fails.
+
+        Yields what returns the run, so that nothing is read for a sender who may not act.
+        """
+        found = cache(partial(self._library.snapshot, scope, run))
+        try:
+            yield found
+        except Exception as error:
+            code = error.code if isinstance(error, ApiError) else ErrorCode.INTERNAL
+            with suppress(ApiError):  # it is about no run
+                _audit(found(), action[:_LONGEST_WORD], ids[:_LONGEST_IDS], code)
             raise
-        snapshot = self._library.snapshot(scope, body["run"])
-        run_dir = snapshot.directory.local
-        if run_dir is None:
-            message = f"The run is in {snapshot.directory.shown or 'an unknown place'}."
-            hint = "Ask on the machine where it is trained: epochline live."
-            raise ApiError(ErrorCode.CONFLICT, message, hint)
-        return json_answer(view_of(snapshot.run, ask_training(run_dir, body)))
-
-    def _note_live_refusal(self, scope: Scope, body: Mapping[str, Any], why: ApiError) -> None:
-        try:
-            snapshot = self._library.snapshot(scope, body["run"])
-        except ApiError:
-            return  # it is about no run
-        if snapshot.directory.local is not None:
-            audit.append(
-                snapshot.directory.local,
-                action=body["action"][:_LONGEST_WORD],
-                run=snapshot.run,
-                checkpoint=body["checkpoint"][:_LONGEST_WORD],
-                outcome=why.code,
-            )
-
-    def _note_refusal(self, scope: Scope, body: Mapping[str, str], refusal: ApiError) -> None:
-        try:
-            snapshot = self._library.snapshot(scope, body["run"])
-            entry = snapshot.checkpoint(body["id"])
-        except ApiError:
-            return  # it is about nothing that is in a run
-        _audit(snapshot, "copy", entry.id, refusal.code)
 
 
 def _restored(snapshot: Snapshot, entry: CheckpointEntry) -> dict[str, object]:
@@ -387,15 +370,8 @@ def _restored(snapshot: Snapshot, entry: CheckpointEntry) -> dict[str, object]:
         message = f"The run is in {snapshot.directory.shown or 'a place unknown to TensorBoard'}."
         hint = "Files can be copied only where the run is on TensorBoard's machine."
         raise ApiError(ErrorCode.CONFLICT, message, hint)
-    outcome: str = ErrorCode.INTERNAL
-    try:
-        copy = restore_to_file(entry, run_dir)
-        outcome = "created" if copy.created else "found"
-    except ApiError as error:
-        outcome = error.code
-        raise
-    finally:
-        _audit(snapshot, "copy", entry.id, outcome)
+    copy = restore_to_file(entry, run_dir)
+    _audit(snapshot, "copy", entry.id, "created" if copy.created else "found")
     return {
         "run": snapshot.run,
         "id": entry.id,
@@ -407,12 +383,10 @@ def _restored(snapshot: Snapshot, entry: CheckpointEntry) -> dict[str, object]:
     }
 
 
-def _audit(snapshot: Snapshot, action: str, checkpoint: str | list[str], outcome: str) -> None:
+def _audit(snapshot: Snapshot, action: str, ids: str, outcome: str) -> None:
     run_dir = snapshot.directory.local
     if run_dir is not None:
-        audit.append(
-            run_dir, action=action, run=snapshot.run, checkpoint=checkpoint, outcome=outcome
-        )
+        audit.append(run_dir, action=action, run=snapshot.run, ids=ids, outcome=outcome)
 
 
 def _verified(entry: CheckpointEntry, directory: RunDirectory) -> dict[str, object]:

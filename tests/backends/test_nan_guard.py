@@ -264,6 +264,16 @@ def test_damaged_checkpoint_is_passed_over(tmp_path: Path) -> None:
     assert back.checkpoint_epoch == 0
 
 
+@looks("batch")
+def test_earlier_training_that_broke_is_not_taken_for_this_one(tmp_path: Path) -> None:
+    """Its newest checkpoint, which is not finite, says nothing of the next training there."""
+    train(new_model(), Poison((0, 1)), guarded(tmp_path, on_nan=None), epochs=1)
+    assert open_run(tmp_path).checkpoints[-1].health is Health.NOT_FINITE
+    train(new_model(), guarded(tmp_path), epochs=1)
+    assert open_run(tmp_path).restores == ()
+    assert "nan_not_restored" not in codes(open_run(tmp_path))
+
+
 def test_schedule_is_not_cut_and_that_is_told(tmp_path: Path) -> None:
     """It follows the step, which goes back with the optimizer."""
     schedule = keras.optimizers.schedules.ExponentialDecay(RATE, 10, 0.9)

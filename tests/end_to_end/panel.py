@@ -12,6 +12,7 @@ import json
 import os
 import re
 import shutil
+import socket
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,8 @@ CHROMIUM_ARGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # By the machine's name a page comes as from another machine, and browsers trust it less.
+    f"--host-resolver-rules=MAP {socket.gethostname()} 127.0.0.1",
 ]
 LOAD_MS = 60_000
 RUNS_ROUTE = re.compile(r"/plugin/epochline/runs$")

@@ -158,6 +158,8 @@ def start(
 ) -> tuple[subprocess.Popen[bytes], TensorBoard]:
     """Starts TensorBoard on a free loopback port and returns when it serves.
 
+    `--host` may be among the flags, as long as it is another spelling of loopback.
+
     Args:
         logdir: What it shows.
         log: Where its output goes.
@@ -196,7 +198,7 @@ def _url(process: subprocess.Popen[bytes], log: Path) -> str:
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end:
         text = log.read_text("utf-8", "replace")
-        if match := re.search(r"at (http://127\.0\.0\.1:\d+/\S*) \(Press", text):
+        if match := re.search(r"at (http://127\.[\d.]+:\d+/\S*) \(Press", text):
             return match[1].rstrip("/") + "/"
         assert process.poll() is None, f"TensorBoard ended with {process.returncode}:\n{text}"
         time.sleep(0.1)

@@ -17,7 +17,7 @@ import pytest
 from epochline.events import CheckpointSaved, EndReason, EpochEnded, SessionEnded, SessionStarted
 from epochline.session import lock_path
 from epochline.store import RunLock, digest_bytes
-from tests.end_to_end.sample_logs import SessionLog
+from tests.end_to_end.sample_logs import LIVE_REQUEST, SessionLog
 from tests.end_to_end.tensorboard import Reply, TensorBoard
 
 START = 1_770_000_000.0
@@ -181,6 +181,17 @@ def test_unknown_checkpoint_is_not_found(tensorboard: TensorBoard, run: str) -> 
 
     assert (reply.status, reply.json["error"]["code"]) == (404, "not_found")
     assert "epoch=0" in reply.json["error"]["message"]
+    (line,) = _audit(tensorboard, run)
+    assert (line["action"], line["outcome"], line["id"]) == ("copy", "not_found", "0" * 16)
+
+
+def test_request_that_says_nothing_is_noted(tensorboard: TensorBoard, run: str) -> None:
+    """What is of the right form and makes no sense is refused, and in the audit log."""
+    reply = tensorboard.post("live", LIVE_REQUEST | {"run": run, "action": "format" * 20})
+
+    assert (reply.status, reply.json["error"]["code"]) == (400, "bad_request")
+    (line,) = _audit(tensorboard, run)
+    assert (line["action"], line["outcome"]) == (("format" * 20)[:40], "bad_request")
 
 
 def test_hostile_requests_do_nothing(tensorboard: TensorBoard, run: str) -> None:

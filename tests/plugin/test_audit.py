@@ -13,7 +13,7 @@ from tensorboard_plugin_epochline import audit
 
 
 def _append(run_dir: Path, outcome: str) -> None:
-    audit.append(run_dir, action="copy", run="pima", checkpoint="c1", outcome=outcome)
+    audit.append(run_dir, action="copy", run="pima", ids="c1", outcome=outcome)
 
 
 def test_lines_are_added(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import threading
@@ -147,6 +148,26 @@ def test_killed_training_is_told(tmp_path: Path) -> None:
     assert killed is not None
     Mailbox(tmp_path).announce(killed)
     assert listening(tmp_path).message.endswith("it was killed.")
+
+
+def test_training_on_another_machine_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its files are where it is asked; where its lock cannot be seen, that is told."""
+    away = replace(LISTENER, host="elsewhere")
+    with monkeypatch.context() as there:
+        there.setattr(socket, "gethostname", lambda: away.host)
+        lock = RunLock(lock_path(tmp_path))
+        lock.acquire()
+        owner = lock_path(tmp_path).read_bytes()
+    Mailbox(tmp_path).open(away)
+    where = f"The training runs (process {away.pid} on elsewhere"
+    assert listening(tmp_path).message == f"{where})."
+    lock.release()
+    lock_path(tmp_path).write_bytes(owner)  # as it stays there when no lock comes from elsewhere
+    unseen = listening(tmp_path)
+    assert unseen
+    assert unseen.message == f"{where}; whether it still lives cannot be seen from here)."
 
 
 def test_process_that_dies_frees_those_who_wait(tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ import keras
 import numpy as np
 import pytest
 
-from epochline import open_run
-from epochline.callbacks import ModelCheckpoint, Resume, Timeline
+from epochline import KeepAll, open_run
+from epochline.callbacks import ModelCheckpoint, RestoreOnNaN, Resume, Timeline
+from epochline.callbacks.living import desk
 from epochline.restore.resume_state import ResumeMismatchError, ResumeStateError, ResumeStates
 from tests.resume.scripts import (
     BATCHES,
@@ -53,6 +54,25 @@ class Fed(keras.callbacks.Callback):
         """Called by Keras."""
         assert logs is not None
         logs["score"] = self.values[epoch]
+
+
+class Poison(keras.callbacks.Callback):
+    """Makes a weight NaN before the second batch of some epochs."""
+
+    def __init__(self, *epochs: int) -> None:
+        super().__init__()
+        self._epochs = epochs
+        self._epoch = 0
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Called by Keras."""
+        self._epoch = epoch
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Called by Keras."""
+        if batch == 1 and self._epoch in self._epochs:
+            kernel = self.model.layers[-1].kernel
+            kernel.assign(np.full(kernel.shape, np.nan))
 
 
 # ---- what is continued ---------------------------------------------------------------------------
@@ -162,6 +182,37 @@ def test_learning_rate_and_cooldown_go_on(run_dir: Path, tmp_path: Path) -> None
     rates = script(run_dir, *callbacks()).history.history["learning_rate"]
     assert rates == whole.history.history["learning_rate"]
     assert len(set(rates)) > 1
+
+
+@pytest.mark.parametrize("every_batches", [None, 1])
+def test_restores_because_of_nan_are_counted_on(
+    run_dir: Path, tmp_path: Path, every_batches: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What `on_nan` may still do is what it could have done without the kill."""
+    monkeypatch.setattr(desk, "_LOOK_EVERY_SECONDS", 0.0)
+
+    def train(directory: Path, *callbacks: keras.callbacks.Callback) -> keras.Model:
+        timeline = Timeline(directory, on_nan=RestoreOnNaN(times=2), keep=KeepAll())
+        resume = Resume(directory, every_batches=every_batches)
+        return script(directory, timeline, Poison(1, 2, 4), *callbacks, resume=resume)
+
+    with pytest.raises(Killed):
+        train(run_dir, Crash(3))
+    new_process()
+    train(run_dir)
+    alone = tmp_path / "alone"
+    new_process()
+    train(alone)
+
+    def told(directory: Path) -> list[tuple[int, str]]:
+        return [(item.step, item.because) for item in open_run(directory).restores]
+
+    assert told(run_dir) == told(alone)
+    assert [because.rpartition("; ")[2] for _, because in told(run_dir)] == [
+        "restore 1 of 2",
+        "restore 2 of 2",
+    ]
+    assert "nan_restores_used_up" in notices(run_dir)
 
 
 def test_tensorboard_counts_batches_on(run_dir: Path) -> None:

@@ -37,8 +37,9 @@ class LiveRestore(PartCallback):
 
     Args:
         log_dir: Run directory, one per training.
-        on_nan: `"restore"` to go back by itself, three times at most, with half the learning rate
-            each time; a `RestoreOnNaN` for other numbers; None to leave the training to itself.
+        on_nan: `"restore"` to go back by itself, three times at most in one `fit`, with half the
+            learning rate each time; a `RestoreOnNaN` for other numbers; None to leave the training
+            to itself.
 
     Raises:
         ValueError: If `on_nan` is none of these.
@@ -60,6 +61,18 @@ class LiveRestore(PartCallback):
         self.on_nan = _policy(on_nan)
         self._desk: Desk | None = None
 
+    @property
+    def nan_state(self) -> dict[str, Any]:
+        """What `on_nan` has done so far in this `fit`; `Resume` saves it and puts it back."""
+        guard = self._desk and self._desk.guard
+        return guard.state if guard else {}
+
+    @nan_state.setter
+    def nan_state(self, saved: dict[str, Any]) -> None:
+        guard = self._desk and self._desk.guard
+        if guard and saved:
+            guard.state = saved
+
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         """Called by Keras; takes its place behind all other callbacks."""
         super().on_train_begin(logs)
@@ -79,7 +92,7 @@ class LiveRestore(PartCallback):
     def session_started(self, fit: Fit) -> None:
         """Begins to listen."""
         if self._desk is not None:
-            self._desk.open()
+            self._desk.begin()
 
     def epoch_ended(self, fit: Fit, epoch: int, metrics: Mapping[str, float]) -> None:
         """Goes back if it must, and saves the last checkpoint of one that was asked to stop."""

@@ -60,8 +60,9 @@ class Timeline(PartCallback):
         live: Whether the training answers requests while it runs: restore, undo, pause, stop, save,
             learning rate; see `LiveRestore`.
         on_nan: What happens when the loss or the weights become NaN: `"restore"` goes back to the
-            newest healthy checkpoint with half the learning rate, three times at most; None leaves
-            the training to itself; see `LiveRestore`, which must be there (`live=True`).
+            newest healthy checkpoint with half the learning rate, three times at most in one
+            `fit`; None leaves the training to itself; see `LiveRestore`, which must be there
+            (`live=True`).
 
     Raises:
         ValueError: If an argument is not of the accepted values; the message lists them.

@@ -12,8 +12,8 @@ from epochline.restore.audit import read_audit
 
 HELP = "list what was asked of a run, and by whom"
 DESCRIPTION = """\
-Lists the audit log of a run, oldest first: every request to its trainings and every copy that was
-made through the tab of TensorBoard, refused or not.
+Lists the audit log of a run, oldest first: every request to its trainings, and all that the tab of
+TensorBoard was asked to do to it, refused or not.
 
 With --json: {run, log: [{time, action, run, id, outcome, refused, request, by, source, host,
 message}]}; `id` is the checkpoint in question, `request` the id of a request."""

@@ -54,7 +54,10 @@ export async function send({ api, store }: Panel, request: LiveRequest): Promise
   try {
     return await api.live(request, store.liveToken.peek());
   } catch (cause) {
-    if (cause instanceof ApiError && cause.code === 'forbidden') store.liveToken.value = '';
+    if (cause instanceof ApiError && cause.code === 'forbidden') {
+      store.tokenRefusal.value = `${cause.message} ${cause.hint}`;
+      store.liveToken.value = '';
+    }
     throw cause;
   }
 }

@@ -59,6 +59,8 @@ export interface Store extends RunSignals, RowSignals, PointingSignals {
   readonly livePermission: ReadonlySignal<Permission>;
   /** What TensorBoard printed at its start and wants with such a request; empty until it was given. */
   readonly liveToken: Signal<string>;
+  /** Why the last one that was given is none; empty when that is not known. */
+  readonly tokenRefusal: Signal<string>;
   /** Whether it must be given first. */
   readonly tokenWanted: ReadonlySignal<boolean>;
   /** What running trainings were asked for from here, oldest first. */
@@ -136,6 +138,7 @@ export function createStore(initial: LinkState, framedByStranger = false): Store
     changePermission: permission('change'),
     livePermission: permission('live'),
     liveToken,
+    tokenRefusal: signal(''),
     tokenWanted: computed(
       () => (runs.value?.actions.live.token ?? false) && liveToken.value === '',
     ),

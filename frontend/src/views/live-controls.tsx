@@ -24,12 +24,14 @@ export function LiveControls({ state, runs, onRun, close }: Props) {
   const { allowed, reason, hint } = panel.store.livePermission.value;
   const tokenWanted = allowed && panel.store.tokenWanted.value;
   const deed = useDeed();
+  const controls = useRef<HTMLDivElement>(null);
+  const focusFirst = () => setTimeout(() => controls.current?.querySelector('button')?.focus());
   const act: Act = async (action, what = LIVE_LABEL[action], part = {}) => {
     if (!allowed) return;
     if (await deed.run(() => ask(panel, newRequest(state.run, action, part), what))) close();
   };
   return (
-    <div class="live-controls">
+    <div ref={controls} class="live-controls">
       {runs.length > 1 ? (
         <label class="field">
           <span>Run</span>
@@ -52,11 +54,11 @@ export function LiveControls({ state, runs, onRun, close }: Props) {
           Asking the training from here is off. {reason} {hint} The commands below do the same.
         </p>
       )}
-      {tokenWanted && <TokenForm />}
+      {tokenWanted && <TokenForm onUse={focusFirst} />}
       {state.listening && !tokenWanted && (
         <Buttons state={state} deed={deed} allowed={allowed} act={act} />
       )}
-      {deed.failure && <FailureText failure={deed.failure} />}
+      {deed.failure && !tokenWanted && <FailureText failure={deed.failure} />}
       <AsCommands commands={state.commands} open={!allowed || deed.failure !== null} />
     </div>
   );

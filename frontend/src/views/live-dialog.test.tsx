@@ -29,6 +29,11 @@ function show(part: Partial<Api> = {}, permission = YES, token = false, hasOptim
   return { store, live, requests, onClose };
 }
 
+function giveToken(token: string): void {
+  fireEvent.input(screen.getByLabelText('Token'), { target: { value: token } });
+  fireEvent.click(screen.getByRole('button', { name: 'Use token' }));
+}
+
 const confirm = () => screen.findByRole('button', { name: 'Restore into the training' });
 const strip = () => screen.findByRole('region', { name: 'Requests to running trainings' });
 
@@ -120,13 +125,28 @@ describe('the dialog', () => {
 
   test('asks for the token once, where one is needed', async () => {
     const { live, store } = show({}, YES, true);
-    const token = await screen.findByLabelText('Token');
+    await screen.findByLabelText('Token');
     expect(live).not.toHaveBeenCalled();
-    fireEvent.input(token, { target: { value: ' secret ' } });
-    fireEvent.click(screen.getByRole('button', { name: 'Use it' }));
+    giveToken(' secret ');
     expect(await screen.findByText('What will happen')).toBeInTheDocument();
     expect(live).toHaveBeenLastCalledWith(expect.anything(), 'secret');
     expect(store.liveToken.value).toBe('secret');
+    expect(document.activeElement).toBe(screen.getByRole('button', { name: 'Cancel' }));
+  });
+
+  test('says that a token is the wrong one, and asks again', async () => {
+    const live: Api['live'] = async (_, token) => {
+      if (token !== 'secret') throw new ApiError('forbidden', 'Not that token.', 'Another.');
+      return liveAnswer({ dry_run: true });
+    };
+    show({ live }, YES, true);
+    await screen.findByLabelText('Token');
+    giveToken('wrong');
+    expect(await screen.findByRole('alert')).toHaveTextContent('Not that token. Another.');
+    await waitFor(() => expect(document.activeElement).toBe(screen.getByLabelText('Token')));
+    giveToken('secret');
+    expect(await screen.findByText('What will happen')).toBeInTheDocument();
+    expect(screen.queryByRole('alert')).toBeNull();
   });
 
   test('that cannot ask shows why, and the command', async () => {

@@ -28,7 +28,9 @@ export function LiveDialog({ detail, onClose }: Props) {
   const choices = choicesOf(form);
   const there = useListener(detail, form);
   const listening = there.state === 'done' && there.value.listening;
-  const askable = listening && allowed && !store.tokenWanted.value;
+  const tokenWanted = allowed && store.tokenWanted.value;
+  const [tokens, setTokens] = useState(0);
+  const askable = listening && allowed && !tokenWanted;
   const plan = useLivePlan(run, id, askable ? choices : null);
   const ready = askable && plan.state === 'done' && plan.value.outcome === 'done';
   const { busy, failure, run: act } = useDeed();
@@ -43,6 +45,7 @@ export function LiveDialog({ detail, onClose }: Props) {
       wide
       title={`${what} into the running training of “${run}”?`}
       closing={listening ? 'Cancel' : 'Close'}
+      focus={tokens}
       onClose={onClose}
       buttons={
         listening && (
@@ -69,9 +72,9 @@ export function LiveDialog({ detail, onClose }: Props) {
               Restoring from here is off. {reason} {hint} The command below does the same.
             </p>
           )}
-          {allowed && store.tokenWanted.value && <TokenForm />}
+          {tokenWanted && <TokenForm onUse={() => setTokens(tokens + 1)} />}
           {askable && choices !== null && <Plan plan={plan} />}
-          {failure && <FailureText failure={failure} />}
+          {failure && !tokenWanted && <FailureText failure={failure} />}
           <Commands there={there.value} open={!allowed || failure !== null} />
         </>
       )}

@@ -12,8 +12,13 @@ import { LiveMenu } from './live-menu';
 
 const YES: Permission = { allowed: true, reason: null, hint: null };
 
-function show(part: Partial<Api> = {}, permission = YES, states: RunState[] = ['running']) {
-  const actions = { restore: YES, change: YES, live: { ...permission, token: false } };
+function show(
+  part: Partial<Api> = {},
+  permission = YES,
+  states: RunState[] = ['running'],
+  token = false,
+) {
+  const actions = { restore: YES, change: YES, live: { ...permission, token } };
   const runs = states.map((state, i) => timeline({ run: i === 0 ? 'pima' : `run ${i}`, state }));
   const store = filledStore(runs, { actions });
   const live = vi.fn(part.live ?? fakeApi([]).live);
@@ -107,6 +112,25 @@ describe('the menu of a running training', () => {
     await open();
     fireEvent.click(screen.getByRole('button', { name: 'Pause' }));
     expect(await screen.findByRole('alert')).toHaveTextContent('Another site. Reload.');
+  });
+
+  test('asks for the token first, once, and again when it is another one', async () => {
+    const refused = new ApiError('forbidden', 'Not that token.', '');
+    const { live } = show({ live: async () => Promise.reject(refused) }, YES, ['running'], true);
+    fireEvent.click(await screen.findByRole('button', { name: 'Live' }));
+    const give = async (token: string) => {
+      fireEvent.input(await screen.findByLabelText('Token'), { target: { value: token } });
+      fireEvent.click(screen.getByRole('button', { name: 'Use token' }));
+    };
+    await give(' ');
+    expect(screen.queryByRole('button', { name: 'Pause' })).toBeNull();
+    await give('secret');
+    const pause = await screen.findByRole('button', { name: 'Pause' });
+    await waitFor(() => expect(document.activeElement).toBe(pause));
+    fireEvent.click(pause);
+    expect(await screen.findByRole('alert')).toHaveTextContent('Not that token.');
+    expect(live).toHaveBeenCalledWith(expect.objectContaining({ action: 'pause' }), 'secret');
+    expect(screen.queryByRole('button', { name: 'Pause' })).toBeNull();
   });
 
   test('of several trainings asks the one that is chosen', async () => {

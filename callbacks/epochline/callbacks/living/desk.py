@@ -52,6 +52,9 @@ class Desk:
         fit: The training.
         callback_list: Its callbacks.
         on_nan: What to do by itself about NaN; None for nothing.
+
+    Attributes:
+        guard: Who does that; None for nobody.
     """
 
     def __init__(
@@ -63,7 +66,7 @@ class Desk:
         self._fit = fit
         self._keeper = Keeper(fit)
         self._returning = Returning(fit, self._keeper)
-        self._guard = NanGuard(fit, self._returning, on_nan) if on_nan else None
+        self.guard = NanGuard(fit, self._returning, on_nan) if on_nan else None
         # It is known by its end that the training was forgotten (`Probes`).
         self._list = weakref.ref(callback_list)
         self._mailbox = Mailbox(fit.run_dir)
@@ -102,8 +105,13 @@ class Desk:
 
     # ---- hooks -----------------------------------------------------------------------------------
 
-    def open(self) -> None:
+    def begin(self) -> None:
         """Called when the session has begun."""
+        if self.guard is not None:
+            self._guarded(self.guard.begin)
+        self._open()
+
+    def _open(self) -> None:
         listener = Listener.here(self._fit.session.id)
         try:
             for request_id in self._mailbox.open(listener):
@@ -127,19 +135,19 @@ class Desk:
         if now < self._due:
             return
         self._due = now + _LOOK_EVERY_SECONDS
-        if self._guard is not None:
-            self._guarded(partial(self._guard.look, batch))
+        if self.guard is not None:
+            self._guarded(partial(self.guard.look, batch))
         if self._deaf:
             return
         if self._listener is None:
-            self._guarded(self.open)
+            self._guarded(self._open)
         else:
             self._guarded(partial(self._look, batch))
 
     def epoch_ended(self, metrics: Mapping[str, float]) -> None:
         """Called when an epoch has ended, and its checkpoint is on its way."""
-        if self._guard is not None:
-            self._guarded(partial(self._guard.epoch_ended, metrics))
+        if self.guard is not None:
+            self._guarded(partial(self.guard.epoch_ended, metrics))
         if self._stopping is not None:
             self._guarded(partial(self._stopped, *self._stopping, metrics))
 

@@ -13,7 +13,7 @@ import logging
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import keras
 
@@ -42,7 +42,7 @@ class RestoreOnNaN:
 
     Args:
         factor: What the learning rate is multiplied by at each restore, above 0 and at most 1.
-        times: How many restores one `fit` may have.
+        times: How many restores one `fit` may have; one that `Resume` continues counts on.
 
     Raises:
         ValueError: If an argument is not of the accepted values.
@@ -82,6 +82,23 @@ class NanGuard:
         self._refused_in: int | None = None
         self._pending = ""
         self._judged = ""  # id of the newest checkpoint that was looked at
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What a training that is continued must know, as plain values."""
+        return {"done": self._done, "judged": self._judged, "pending": self._pending}
+
+    @state.setter
+    def state(self, saved: Mapping[str, Any]) -> None:
+        self._done = saved["done"]
+        self._judged = saved["judged"]
+        self._pending = saved["pending"]
+
+    def begin(self) -> None:
+        """Called when the session has begun: what other trainings left here is not judged."""
+        newest = next(self._fit.saver.catalog.newest_first(), None)
+        if newest is not None and not self._judged:
+            self._judged = newest.id
 
     def look(self, batch: int) -> None:
         """Called before a batch, but not before each.

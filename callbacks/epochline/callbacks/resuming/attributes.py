@@ -17,6 +17,7 @@ from typing import Any, Final
 import keras
 import numpy as np
 
+from epochline.callbacks.live_restore import LiveRestore
 from epochline.callbacks.model_checkpoint import ModelCheckpoint
 from epochline.callbacks.part import PartCallback
 from epochline.restore.plain import NotPlainError, encode
@@ -49,6 +50,7 @@ _KNOWN: Final[dict[type[Any], tuple[str, ...]]] = {
     keras.callbacks.RemoteMonitor: _NOTHING,
     keras.callbacks.LambdaCallback: _NOTHING,
     ModelCheckpoint: ("best", "best_epoch", "_epoch", "_last_batch", "_batches_since_save"),
+    LiveRestore: ("nan_state",),
     PartCallback: _NOTHING,
 }
 _NO_STATE: Final = frozenset({"_model", "params", "min_delta", "monitor_op"})
@@ -135,31 +137,30 @@ class Siblings:
 
     def __init__(self, callbacks: Iterable[keras.callbacks.Callback]) -> None:
         self._callbacks = tuple(callbacks)
-        self._names = [_known(item) for item in self._callbacks]
+        known = [_known(item) for item in self._callbacks]
         self._baselines = [
             Baseline(item, _NO_STATE) if names is None else None
-            for item, names in zip(self._callbacks, self._names, strict=True)
+            for item, names in zip(self._callbacks, known, strict=True)
         ]
         self._settings = [
-            _settings(item, names or ())
-            for item, names in zip(self._callbacks, self._names, strict=True)
+            _settings(item, names or ()) for item, names in zip(self._callbacks, known, strict=True)
         ]
 
     def capture(self) -> list[dict[str, Any]]:
         """Returns class, settings and state of each, in order."""
         told = []
-        for item, names, baseline, settings in zip(
-            self._callbacks, self._names, self._baselines, self._settings, strict=True
+        for item, baseline, settings in zip(
+            self._callbacks, self._baselines, self._settings, strict=True
         ):
-            target = _stateful(item)
             state = (
                 baseline.capture()
                 if baseline is not None
                 else {
                     "attributes": {
-                        name: plain_copy(getattr(target, name))
-                        for name in names or ()
-                        if hasattr(target, name)
+                        name: plain_copy(getattr(part, name))
+                        for part in _parts(item)
+                        for name in _names(part)
+                        if hasattr(part, name)
                     }
                 }
             )
@@ -203,9 +204,11 @@ class Siblings:
             if baseline is not None:
                 baseline.restore(entry["state"])
                 continue
-            for name, value in entry["state"].get("attributes", {}).items():
-                if name in (self._names[index] or ()):
-                    setattr(_stateful(item), name, plain_copy(value))
+            saved_attributes = entry["state"].get("attributes", {})
+            for part in _parts(item):
+                for name in _names(part):
+                    if name in saved_attributes:
+                        setattr(part, name, plain_copy(saved_attributes[name]))
 
     def _partners(self, saved: Sequence[Mapping[str, Any]]) -> dict[int, Mapping[str, Any]]:
         """Returns which saved entry belongs to which callback: the n-th of its class."""
@@ -224,14 +227,20 @@ def _known(callback: keras.callbacks.Callback) -> tuple[str, ...] | None:
     """Returns the names of the state of a callback whose class is known, None of another."""
     if type(callback).__module__.split(".")[0] not in {"keras", "epochline"}:
         return None
-    found = [names for kind, names in _KNOWN.items() if isinstance(_stateful(callback), kind)]
-    return found[0] if found else None
+    if not any(isinstance(callback, kind) for kind in _KNOWN):
+        return None
+    return tuple(name for part in _parts(callback) for name in _names(part))
 
 
-def _stateful(callback: keras.callbacks.Callback) -> Any:
-    """Returns the object whose attributes are the state: a `Timeline` has them in its part."""
-    part = getattr(callback, "checkpoint", None)
-    return part if isinstance(part, ModelCheckpoint) else callback
+def _names(part: keras.callbacks.Callback) -> tuple[str, ...]:
+    """Returns the names of the state of one of the known classes."""
+    return next(names for kind, names in _KNOWN.items() if isinstance(part, kind))
+
+
+def _parts(callback: keras.callbacks.Callback) -> list[keras.callbacks.Callback]:
+    """Returns the objects whose attributes are the state: a `Timeline` has them in its parts."""
+    composed = (getattr(callback, name, None) for name in ("checkpoint", "live"))
+    return [callback, *(part for part in composed if isinstance(part, PartCallback))]
 
 
 def _class(item: Any) -> str:
