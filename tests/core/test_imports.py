@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 import epochline
+import tensorboard_plugin_epochline
 from tests.core.recorded import record_run
 
 PACKAGE = Path(epochline.__file__).parent
+PLUGIN = Path(tensorboard_plugin_epochline.__file__).parent
 STANDARD = sys.stdlib_module_names
 PURE = {"errors", "events", "monitor", "sentences", "shards", "tiers"}
 CORE = PURE | {
@@ -168,6 +170,33 @@ def test_module_imports_only_what_its_layer_may(path: Path) -> None:
             assert rest.split(".")[0] in siblings | {_part(path)}, f"{path} imports {name}"
         else:
             assert top in STANDARD | others, f"{path} imports {name}"
+
+
+# What makes objects out of bytes that somebody else may have written, or runs them.
+DESERIALIZING = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib"}
+DESERIALIZING_CALLS = {
+    *("load_model", "model_from_json", "from_config", "deserialize_keras_object"),
+    *("enable_unsafe_deserialization", "eval", "exec"),
+}
+
+
+def _calls(tree: ast.AST) -> set[str]:
+    """Returns the last names of all that is called in `tree`."""
+    called = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return {one.id for one in called if isinstance(one, ast.Name)} | {
+        one.attr for one in called if isinstance(one, ast.Attribute)
+    }
+
+
+@pytest.mark.parametrize("package", [PACKAGE, PLUGIN], ids=lambda path: path.name)
+def test_nothing_that_is_read_is_ever_deserialized_into_objects(package: Path) -> None:
+    """Neither a restore, nor TensorBoard, nor anything else unpickles or builds a foreign model."""
+    paths = sorted(package.rglob("*.py"))
+    assert paths
+    for path in paths:
+        tree = ast.parse(path.read_text())
+        assert not {name.partition(".")[0] for name in _imports(tree)} & DESERIALIZING, path
+        assert not _calls(tree) & DESERIALIZING_CALLS, path
 
 
 def test_demo_imports_keras_only_when_it_runs() -> None:
