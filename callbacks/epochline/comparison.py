@@ -17,9 +17,9 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Final, Literal, Self
+from typing import TYPE_CHECKING, Final, Literal
 
 from epochline.changes import Basis, Diff, LayerChange, VariableChange, by_layer, together
 from epochline.contrast import Contraster
@@ -112,7 +112,7 @@ def compare(a: Source, b: Source, *, progress: Progress | None = None) -> Diff:
         EventFormatError: If what was recorded does not fit together.
         OSError: If a file cannot be read to its end.
     """
-    with Comparison(a, b) as comparison:
+    with closing(Comparison(a, b)) as comparison:
         while comparison.step():
             if progress is not None:
                 progress(comparison.read_bytes, comparison.total_bytes)
@@ -210,17 +210,6 @@ class Comparison:
         """
         self._a.close()
         self._b.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _compare(self) -> Iterator[int]:
         """Compares the variables one after the other; yields the size of each block read."""

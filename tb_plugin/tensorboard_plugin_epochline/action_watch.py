@@ -12,6 +12,7 @@ from pathlib import Path
 
 from epochline.events import Record
 from epochline.reader import actions_path, read_actions
+from tensorboard_plugin_epochline.file_watch import stamp_of
 
 __all__ = ["ActionWatch"]
 
@@ -42,11 +43,8 @@ class ActionWatch:
 
     def look(self) -> bool:
         """Looks at the log, and returns whether there is something new."""
-        try:
-            stat = actions_path(self._run_dir).lstat()
-            mark = f"{stat.st_ino} {stat.st_size} {stat.st_mtime_ns}"
-        except OSError:
-            mark = ""
+        stamp = stamp_of(actions_path(self._run_dir))
+        mark = " ".join(map(str, stamp or ()))
         if mark == self._mark:
             return False
         self._mark = mark

@@ -19,12 +19,11 @@ forgotten when a file or what is known of a checkpoint changes.
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -37,6 +36,7 @@ from epochline.statistics import Measurements
 from epochline.timeline import CheckpointEntry
 from tensorboard_plugin_epochline.answers import ApiError, ErrorCode, rounded
 from tensorboard_plugin_epochline.directories import RunDirectory
+from tensorboard_plugin_epochline.file_watch import FileStamp, stamp_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,7 +67,7 @@ class Side:
     directory: RunDirectory
 
 
-_Stamp = tuple[tuple[int, ...] | None, ...]
+_Stamps = tuple[FileStamp | None, ...]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -75,7 +75,7 @@ class _Begun:
     """A comparison, and what it rests on."""
 
     sides: tuple[Side, Side]
-    stamps: tuple[_Stamp, _Stamp]
+    stamps: tuple[_Stamps, _Stamps]
     comparison: Comparison
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -105,7 +105,7 @@ class Comparisons:
         key = a.run, a.entry.id, b.run, b.entry.id
         with self._turns, self._conflicts(key):
             begun = self._find(key, a, b)
-            with begun.lock, begun.comparison as comparison:
+            with begun.lock, closing(begun.comparison) as comparison:
                 end = time.monotonic() + PIECE_SECONDS
                 while comparison.step() and time.monotonic() < end:
                     pass
@@ -123,7 +123,7 @@ class Comparisons:
     def _find(self, key: tuple[str, str, str, str], a: Side, b: Side) -> _Begun:
         named = a.run != b.run
         sources = _source(a, named=named), _source(b, named=named)
-        stamps = _stamp(sources[0]), _stamp(sources[1])
+        stamps = _stamps(sources[0]), _stamps(sources[1])
         with self._lock:
             begun = self._begun.get(key)
             if begun is None or begun.sides != (a, b) or begun.stamps != stamps:
@@ -135,19 +135,11 @@ class Comparisons:
             return begun
 
 
-def _stamp(source: Source) -> _Stamp:
+def _stamps(source: Source) -> _Stamps:
     """Returns what changes when a file of it does."""
     if source.file is None:
         return ()
-    return tuple(_file_stamp(path) for path in (source.file, *(part for part, _ in source.shards)))
-
-
-def _file_stamp(path: Path) -> tuple[int, ...] | None:
-    try:
-        found = os.stat(path, follow_symlinks=False)
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+    return tuple(stamp_of(path) for path in (source.file, *(part for part, _ in source.shards)))
 
 
 def _view(a: Side, b: Side, comparison: Comparison) -> dict[str, object]:

@@ -17,11 +17,23 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-__all__ = ["FileWatch"]
+__all__ = ["FileStamp", "FileWatch", "stamp_of"]
 
 _SHARE_OF_ONE = 0.01
 _SHARE_OF_ALL = 0.05
 _UNKNOWN = -1
+
+FileStamp = tuple[int, ...]
+"""What changes when a file is written to, or another takes its name."""
+
+
+def stamp_of(path: Path) -> FileStamp | None:
+    """Returns the stamp of a file, not following a link; None when it is not there."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 class FileWatch:
