@@ -208,7 +208,8 @@ class Contraster:
                 hashes[0].update(raw_a.data)
                 hashes[1].update(raw_b.data)
             equal = equal and bool(np.array_equal(raw_a, raw_b))
-            sums.add(_values(raw_a, a.dtype), _values(raw_b, b.dtype))
+            with np.errstate(all="ignore"):
+                sums.add(_values(raw_a, a.dtype), _values(raw_b, b.dtype))
             yield count * sum(widths)
         return Contrast(
             difference=math.sqrt(sums.difference),
@@ -248,19 +249,19 @@ class _Sums:
         self.not_finite = 0
 
     def add(self, a: _Array, b: _Array) -> None:
+        """Adds a block of each; the caller lets NumPy overflow in silence."""
         fits = a.dtype == b.dtype == self._scratch.dtype
-        with np.errstate(all="ignore"):
-            difference = np.subtract(b, a, out=self._scratch[: a.size] if fits else None)
-            low, high = float(difference.min()), float(difference.max())
-            if not math.isfinite(low + high):
-                # In float64, in which the difference of two float32 is always finite.
-                finite = np.isfinite(a) & np.isfinite(b)
-                self.not_finite += a.size - int(np.count_nonzero(finite))
-                difference = b[finite].astype("f8") - a[finite]
-                low, high = float(difference.min(initial=0)), float(difference.max(initial=0))
-                a, b = a[np.isfinite(a)], b[np.isfinite(b)]
-            self.max_abs = max(self.max_abs, -low, high)
-            self.difference += sum_of_squares(difference)
-            if self._norms:
-                self.a += sum_of_squares(a)
-                self.b += sum_of_squares(b)
+        difference = np.subtract(b, a, out=self._scratch[: a.size] if fits else None)
+        low, high = float(np.minimum.reduce(difference)), float(np.maximum.reduce(difference))
+        if not math.isfinite(low + high):
+            # In float64, in which the difference of two float32 is always finite.
+            finite = np.isfinite(a) & np.isfinite(b)
+            self.not_finite += a.size - int(np.count_nonzero(finite))
+            difference = b[finite].astype("f8") - a[finite]
+            low, high = float(difference.min(initial=0)), float(difference.max(initial=0))
+            a, b = a[np.isfinite(a)], b[np.isfinite(b)]
+        self.max_abs = max(self.max_abs, -low, high)
+        self.difference += sum_of_squares(difference)
+        if self._norms:
+            self.a += sum_of_squares(a)
+            self.b += sum_of_squares(b)

@@ -169,12 +169,12 @@ class PendingFile:
         if not view.nbytes:  # an array with a zero in its shape cannot be cast
             return
         view = view.cast("B")
-        for start in range(0, len(view), BLOCK_BYTES):
-            block = view[start : start + BLOCK_BYTES]
-            self._digester.update(block)
-            with self._explained():
+        with self._explained():
+            for start in range(0, len(view), BLOCK_BYTES):
+                block = view[start : start + BLOCK_BYTES]
+                self._digester.update(block)
                 self._write_block(block)
-            self.size_bytes += len(block)
+                self.size_bytes += len(block)
 
     def sync(self) -> None:
         """Make what was written so far survive a power loss, under the temporary name."""
