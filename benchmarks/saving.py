@@ -27,6 +27,7 @@ Everything is written below `--directory`, which should be on a real disk.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
 import json
 import math
@@ -37,7 +38,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -161,13 +162,17 @@ def _settle(directory: Path) -> None:
         time.sleep(0.1)
 
 
-def _files(directory: Path) -> Iterator[Path]:
-    yield from (path for path in directory.rglob("*") if path.is_file())
-
-
 def _written(directory: Path) -> list[float]:
     """Returns when each file of a checkpoint got its name, or was last written."""
-    return [path.stat().st_ctime for path in _files(directory) if "tfevents" not in path.name]
+    times = []
+    for parent, _, names in os.walk(directory):
+        for name in names:
+            if "tfevents" in name:
+                continue
+            # What is being written in the background gets another name meanwhile.
+            with contextlib.suppress(FileNotFoundError):
+                times.append(os.stat(os.path.join(parent, name)).st_ctime)
+    return times
 
 
 def _sync(directory: Path) -> None:

@@ -7,7 +7,6 @@ sample runs of the tests, whose files have met every fate.
 from __future__ import annotations
 
 import io
-import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -16,11 +15,11 @@ from pathlib import Path
 from typing import Literal
 
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, expect, sync_playwright
 
 from epochline.writer import EventWriter
 from tests.end_to_end import sample_logs
-from tests.end_to_end.panel import CHROMIUM_ARGS, RUNS_ROUTE, Panel, find_chromium, panel_url
+from tests.end_to_end.panel import CHROMIUM_ARGS, PANES_ROUTE, Panel, find_chromium
 from tests.end_to_end.tensorboard import TensorBoard, start, stop
 
 PICTURES = Path(__file__).parent / "states"
@@ -118,18 +117,9 @@ def _take_empty(browser: Browser, server: TensorBoard) -> None:
 
 def _take_loading(browser: Browser, server: TensorBoard) -> None:
     panel = _panel(browser, server, "light")
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    panel.page.route(RUNS_ROUTE, hold)
-    panel.page.goto(panel_url(server.url, ("pima",)))
-    inside = panel.page.frame_locator('iframe[title="Checkpoints"]')
-    expect(inside.get_by_role("status")).to_be_visible(timeout=ANSWERED_MS)
-    _save(_whole(panel), "loading")
-    for route in held:
-        route.abort()
+    with panel.loading(("pima",)) as told:
+        expect(told).to_be_visible(timeout=ANSWERED_MS)
+        _save(_whole(panel), "loading")
     panel.context.close()
 
 
@@ -155,7 +145,7 @@ def _take_read_only(browser: Browser, server: TensorBoard) -> None:
 def _take_update(browser: Browser, server: TensorBoard) -> None:
     panel = _panel(browser, server, "light")
     panel.open(("pima",))
-    panel.page.route(re.compile(r"/panes-[^/]+\.js"), lambda route: route.fulfill(status=404))
+    panel.page.route(PANES_ROUTE, lambda route: route.fulfill(status=404))
     panel.row(9).click()
     expect(panel.details.get_by_role("alert")).to_be_visible()
     _save(_whole(panel), "updated")

@@ -13,7 +13,8 @@ import os
 import re
 import shutil
 import socket
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -33,6 +34,7 @@ from playwright.sync_api import (
 
 __all__ = [
     "CHROMIUM_ARGS",
+    "PANES_ROUTE",
     "RUNS_ROUTE",
     "Panel",
     "Watch",
@@ -53,6 +55,8 @@ CHROMIUM_ARGS = [
     f"--host-resolver-rules=MAP {socket.gethostname()} 127.0.0.1",
 ]
 LOAD_MS = 60_000
+# A part of the panel that is loaded when it is needed.
+PANES_ROUTE = re.compile(r"/panes-[^/]+\.js")
 RUNS_ROUTE = re.compile(r"/plugin/epochline/runs$")
 _FRAME = 'iframe[title="Checkpoints"]'
 WRITTEN_MS = 300  # changes in quick succession are written into the address together
@@ -198,6 +202,24 @@ class Panel:
     def is_open(self) -> bool:
         """Returns whether its table is there now."""
         return self.page.locator(_FRAME).count() == 1 and self.grid.count() == 1
+
+    @contextmanager
+    def loading(self, runs: Collection[str]) -> Iterator[Locator]:
+        """Opens the panel, which gets no answer for as long as the block lasts.
+
+        Yields the place where it says so.
+        """
+        held: list[Route] = []
+
+        def hold(route: Route) -> None:
+            held.append(route)
+
+        self.page.route(RUNS_ROUTE, hold)
+        self.page.goto(panel_url(self.server, runs))
+        yield self.page.frame_locator(_FRAME).get_by_role("status")
+        for route in held:
+            route.continue_()
+        self.page.unroute(RUNS_ROUTE)
 
     def forbid(self, reason: str) -> None:
         """Lets the page believe that the server may not change anything."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import Browser, Frame, Locator, Page, Route, expect
+from playwright.sync_api import Browser, Frame, Locator, Page, expect
 
 from epochline import open_run
 from epochline.report import report_html
@@ -17,7 +17,7 @@ from tests.end_to_end import sample_logs
 from tests.end_to_end.conftest import StartTensorBoard, one_tensorboard
 from tests.end_to_end.listening_training import listening_training
 from tests.end_to_end.live_training import checkpoint_path, train
-from tests.end_to_end.panel import RUNS_ROUTE, Panel, panel_url
+from tests.end_to_end.panel import PANES_ROUTE, RUNS_ROUTE, Panel
 from tests.end_to_end.sample_logs import BEST_ID
 from tests.end_to_end.tensorboard import TensorBoard
 
@@ -26,7 +26,6 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"
 SELECTED = json.dumps(["c", "pima", BEST_ID])
 GONE = json.dumps(["c", "pima", "c0ffee0000000001"])
 PAIR = json.dumps([json.dumps(["c", "pima", "c0ffee0000000009"]), SELECTED])
-PANES = re.compile(r"/panes-[^/]+\.js")
 WIDTHS = (900, 1440)
 MOST_TABS = 60
 ANSWERED_MS = 30_000
@@ -134,29 +133,20 @@ def test_no_state_has_a_violation(panel: Panel, axe: str, theme: Theme) -> None:
 def test_what_is_not_as_usual_has_no_violation(panel: Panel, axe: str) -> None:
     """Loading, updated, done, not to be done, not allowed, files that are lost, no answer."""
     panel.watch.allow("status of 4|dynamically imported module|net::ERR_FAILED")
-    held: list[Route] = []
     found: dict[str, list[str]] = {}
 
     def look(state: str) -> None:
         found.update(_looks(panel, axe, state))
 
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    panel.page.route(RUNS_ROUTE, hold)
-    panel.page.goto(panel_url(panel.server, ("pima",)))
-    inside = panel.page.frame_locator('iframe[title="Checkpoints"]')
-    expect(inside.get_by_role("status")).to_be_visible(timeout=ANSWERED_MS)
-    look("loading")
-    for route in held:
-        route.continue_()
-    panel.page.unroute(RUNS_ROUTE)
+    with panel.loading(("pima",)) as told:
+        expect(told).to_be_visible(timeout=ANSWERED_MS)
+        look("loading")
     panel.expect_rows(9)
-    panel.page.route(PANES, lambda route: route.fulfill(status=404))
+    panel.page.route(PANES_ROUTE, lambda route: route.fulfill(status=404))
     panel.row(9).click()
     expect(panel.details.get_by_role("alert")).to_be_visible()
     look("updated under the page")
-    panel.page.unroute(PANES)
+    panel.page.unroute(PANES_ROUTE)
     panel.page.reload()
     panel.wait()
     panel.button("Restore to file…").click()

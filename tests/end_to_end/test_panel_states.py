@@ -12,10 +12,10 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Route, expect
+from playwright.sync_api import Browser, expect
 
 from tests.end_to_end.conftest import one_tensorboard
-from tests.end_to_end.panel import CHROMIUM_ARGS, RUNS_ROUTE, Panel, panel_url
+from tests.end_to_end.panel import CHROMIUM_ARGS, PANES_ROUTE, Panel
 from tests.end_to_end.sample_logs import BEST_ID
 from tests.end_to_end.tensorboard import TensorBoard
 
@@ -26,28 +26,17 @@ READ_ONLY = "The log directory is read-only for TensorBoard."
 
 def test_slow_first_answer_is_told(panel: Panel) -> None:
     """Until the data are there the page says that it waits for them."""
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    panel.page.route(RUNS_ROUTE, hold)
-    panel.page.goto(panel_url(panel.server, ("pima",)))
-
-    inside = panel.page.frame_locator('iframe[title="Checkpoints"]')
-    expect(inside.get_by_role("status")).to_have_text("Loading checkpoints…", timeout=60_000)
-    for route in held:
-        route.continue_()
-    panel.page.unroute(RUNS_ROUTE)
+    with panel.loading(("pima",)) as told:
+        expect(told).to_have_text("Loading checkpoints…", timeout=60_000)
     panel.expect_rows(9)
-    expect(inside.get_by_text("Loading checkpoints…")).to_have_count(0)
+    expect(panel.frame.get_by_text("Loading checkpoints…")).to_have_count(0)
 
 
 def test_update_under_the_page_asks_for_a_reload(panel: Panel) -> None:
     """A part of the old plugin that the server no longer has is told; nothing is lost by it."""
     panel.open(("pima",))
     panel.watch.allow("404|dynamically imported module")
-    panel.page.route(re.compile(r"/panes-[^/]+\.js"), lambda route: route.fulfill(status=404))
+    panel.page.route(PANES_ROUTE, lambda route: route.fulfill(status=404))
     panel.row(9).click()
 
     told = panel.details.get_by_role("alert")

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -44,19 +45,33 @@ LAYOUT = Layout.of(
 def _saved(entry: CheckpointEntry, run_dir: Path, number: int, *values: float) -> CheckpointEntry:
     """Writes a file with six values and returns its entry."""
     raw = np.array([*values, *[0.0] * (6 - len(values))], "f4").tobytes()
-    data, path = b"HDF5".ljust(OFFSET) + raw + b"end", f"checkpoints/{number}.weights.h5"
-    (run_dir / "checkpoints").mkdir(parents=True, exist_ok=True)
+    data = b"HDF5".ljust(OFFSET) + raw + b"end"
+    return _written(entry, run_dir, number, data, LAYOUT, [raw])
+
+
+def _written(
+    entry: CheckpointEntry,
+    run_dir: Path,
+    number: int,
+    data: bytes,
+    layout: Layout,
+    raws: Sequence[bytes],
+) -> CheckpointEntry:
+    """Writes a file with the variables of `layout`, of these bytes, and returns its entry."""
+    identity, path = f"{number:016x}", f"checkpoints/{number}.weights.h5"
+    (run_dir / path).parent.mkdir(parents=True, exist_ok=True)
     (run_dir / path).write_bytes(data)
     measurer = Measurer()
-    measurer.add(raw, "float32")
+    for raw in raws:
+        measurer.add(raw, "float32")
     return replace(
         entry,
-        id=f"{number:016x}",
+        id=identity,
         path=path,
         size_bytes=len(data),
         digest=digest_bytes(data),
-        described=LAYOUT.to_event(),
-        measured=measurer.result().to_event(id=f"{number:016x}", layout=LAYOUT.id),
+        described=layout.to_event(),
+        measured=measurer.result().to_event(id=identity, layout=layout.id),
     )
 
 
@@ -220,9 +235,8 @@ def _large(entry: CheckpointEntry, run_dir: Path, number: int) -> Side:
     names = ("first/kernel", "first/bias", "last/kernel")
     sizes = (2 * BLOCK_BYTES, 2 * BLOCK_BYTES, BLOCK_BYTES)
     raws = [np.full(size // 4, number + place, "f4").tobytes() for place, size in enumerate(sizes)]
-    measurer, variables, offset = Measurer(), [], 0
+    variables, offset = [], 0
     for name, raw in zip(names, raws, strict=True):
-        measurer.add(raw, "float32")
         variables.append(
             Variable(
                 dataset=f"layers/{name}",
@@ -235,19 +249,9 @@ def _large(entry: CheckpointEntry, run_dir: Path, number: int) -> Side:
             )
         )
         offset += len(raw)
-    data, path, layout = b"".join(raws), f"{number}.weights.h5", Layout.of(variables)
-    run_dir.mkdir(exist_ok=True)
-    (run_dir / path).write_bytes(data)
-    saved = replace(
-        entry,
-        id=f"{number:016x}",
-        path=path,
-        size_bytes=len(data),
-        digest=digest_bytes(data),
-        described=layout.to_event(),
-        measured=measurer.result().to_event(id=f"{number:016x}", layout=layout.id),
-    )
-    return Side(run="run", entry=saved, directory=RunDirectory(shown=str(run_dir), local=run_dir))
+    saved = _written(entry, run_dir, number, b"".join(raws), Layout.of(variables), raws)
+    directory = RunDirectory(shown=str(run_dir), local=run_dir)
+    return Side(run="run", entry=saved, directory=directory)
 
 
 @pytest.fixture

@@ -14,8 +14,18 @@ from typing import IO, Any
 
 from tests.resume.trainings import Job
 
-__all__ = ["Continued", "Zygote", "continued", "first_difference", "read_log", "zygote"]
+__all__ = [
+    "Continued",
+    "Zygote",
+    "assert_continued",
+    "continued",
+    "first_difference",
+    "read_log",
+    "zygote",
+]
 
+_TERMINATED = 143
+_KILLED = -9
 _ROOT = Path(__file__).parents[2]
 
 
@@ -122,6 +132,25 @@ def continued(
         difference=first_difference(read_log(whole), log),
         failed=failed,
     )
+
+
+def assert_continued(
+    directory: Path, first: Zygote, second: Zygote, *, kill: str, begins: str, **row: Any
+) -> None:
+    """Asserts that a row, killed in one process, is continued in the other bit for bit.
+
+    Args:
+        directory: As for `continued`, and so are those that follow.
+        first: Trains whole, and until the kill.
+        second: Continues.
+        kill: How it is killed.
+        begins: Where it has to go on, as `epoch.batch`.
+        **row: The other fields of `Job`.
+    """
+    result = continued(directory, first, second, kill=kill, **row)
+    assert result.difference == "", second.said()
+    assert result.status == (_TERMINATED if kill == "SIGTERM" else _KILLED)
+    assert result.begins == begins
 
 
 def read_log(path: str | Path) -> list[dict[str, Any]]:

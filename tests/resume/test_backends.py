@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.resume.harness import Zygote, continued
+from tests.resume.harness import Zygote, assert_continued
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,4 @@ def test_killed_training_is_continued_bit_for_bit(
     directory: Path, first: Zygote, second: Zygote, model: str, data: str, kill: str, begins: str
 ) -> None:
     """Killed in one process, continued in another, compared with one that nobody disturbed."""
-    result = continued(directory, first, second, model=model, data=data, kill=kill)
-    assert result.difference == "", second.said()
-    assert result.status == (143 if kill == "SIGTERM" else -9)
-    assert result.begins == begins
+    assert_continued(directory, first, second, model=model, data=data, kill=kill, begins=begins)

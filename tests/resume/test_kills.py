@@ -11,10 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.resume.harness import Zygote, continued
-
-STATUS = {"SIGTERM": 143}
-KILLED = -9
+from tests.resume.harness import Zygote, assert_continued
 
 
 @pytest.mark.parametrize(
@@ -39,7 +36,4 @@ def test_killed_training_is_continued_bit_for_bit(
     directory: Path, first: Zygote, second: Zygote, model: str, data: str, kill: str, begins: str
 ) -> None:
     """And from where it should be."""
-    result = continued(directory, first, second, model=model, data=data, kill=kill)
-    assert result.difference == "", second.said()
-    assert result.status == STATUS.get(kill, KILLED)
-    assert result.begins == begins
+    assert_continued(directory, first, second, model=model, data=data, kill=kill, begins=begins)
