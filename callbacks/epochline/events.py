@@ -508,4 +508,4 @@ class Record:
         events = self.events
         if isinstance(events, UnreadEvents):
             return events.kinds
-        return tuple(dict.fromkeys(type(event) for event in events))
+        return tuple(dict.fromkeys(map(type, events)))

@@ -15,6 +15,7 @@ import struct
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
@@ -235,7 +236,12 @@ def _decode(data: bytes, records: list[Record]) -> None:
         msg = "It holds a record that is not a TensorBoard event; those behind it are not shown."
         raise EventFormatError(msg) from error
     for value in event.summary.value:
-        tag = value.tag
-        if tag.startswith(TAG_PREFIX) and (texts := value.tensor.string_val):
-            session = sys.intern(tag.removeprefix(TAG_PREFIX))
+        session = _session(value.tag)
+        if session is not None and (texts := value.tensor.string_val):
             records.append(decode_record(session, event.wall_time, texts[0]))
+
+
+@lru_cache(maxsize=64)
+def _session(tag: str) -> str | None:
+    """Returns the session whose records have that tag; None when it is of something else."""
+    return sys.intern(tag.removeprefix(TAG_PREFIX)) if tag.startswith(TAG_PREFIX) else None

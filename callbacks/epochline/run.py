@@ -559,7 +559,7 @@ def _sizes(run_dir: Path, timeline: Timeline) -> Mapping[str, int | None]:
 def _checkpoint(run_dir: Path, entry: CheckpointEntry) -> Checkpoint:
     # A constructor of as many arguments takes ten times as long; there may be ten thousand of them.
     checkpoint = object.__new__(Checkpoint)
-    vars(checkpoint).update(vars(entry), run_dir=run_dir)
+    object.__setattr__(checkpoint, "__dict__", {**vars(entry), "run_dir": run_dir})
     return checkpoint
 
 
