@@ -79,7 +79,7 @@ _KINDS: Final[dict[str, type[Event]]] = {
     "request_answered": RequestAnswered,
 }
 # Whole runs are of records that hold nothing else, and most questions are not about these.
-_QUIET: Final = frozenset({"epoch_ended", "decision"})
+_QUIET: Final[frozenset[type[Event]]] = frozenset({EpochEnded, Decision})
 # An event without a value for these that this version knows is left out.
 _REQUIRED: Final = frozenset({"topic", "verdict", "reason", "weights_kind", "tier", "outcome"})
 
@@ -162,7 +162,7 @@ def decode_record(session: str, wall_time: float, payload: bytes) -> Record:
         EventFormatError: If the bytes are not a record, or of a newer format.
     """
     try:
-        message = events_pb2.Record.FromString(payload)
+        message = _parsed(payload)
     except DecodeError as error:
         msg = f"Session {session!r} holds {len(payload)} bytes that are not an Epochline record."
         raise EventFormatError(msg) from error
@@ -173,14 +173,15 @@ def decode_record(session: str, wall_time: float, payload: bytes) -> Record:
             f"of Epochline reads formats 1 to {SCHEMA}. Update Epochline to see it."
         )
         raise EventFormatError(msg)
-    messages = list(messages)  # which makes each of them an object only once
+    messages = messages[:]
     names = _names(messages)
+    kinds = _kinds(names)
     events: Sequence[Event]
-    if (kinds := _quiet_kinds(names)) is None:
-        events = tuple(_known_events(names, messages))
+    if _QUIET.issuperset(kinds):
+        events = UnreadEvents(partial(_decode_events, payload))
     else:
-        events = UnreadEvents(kinds, partial(_decode_events, payload))
-    return _record(session, seq, wall_time, epoch, step, batch, events)
+        events = tuple(_known_events(names, messages))
+    return _record(session, seq, wall_time, epoch, step, batch, events, kinds)
 
 
 def _names(messages: Sequence[events_pb2.Event]) -> tuple[str | None, ...]:
@@ -188,15 +189,13 @@ def _names(messages: Sequence[events_pb2.Event]) -> tuple[str | None, ...]:
 
 
 @lru_cache(maxsize=1024)
-def _quiet_kinds(names: tuple[str | None, ...]) -> tuple[type[Event], ...] | None:
-    """Returns the kinds, each once, of events that may be decoded later; None of others."""
-    known = [name for name in dict.fromkeys(names) if name is not None]
-    return tuple(_KINDS[name] for name in known) if _QUIET.issuperset(known) else None
+def _kinds(names: tuple[str | None, ...]) -> tuple[type[Event], ...]:
+    return tuple(dict.fromkeys(_KINDS[name] for name in names if name is not None))
 
 
 def _decode_events(payload: bytes) -> tuple[Event, ...]:
     """Returns the events in a payload that is known to be a record."""
-    messages = events_pb2.Record.FromString(payload).events
+    messages = _parsed(payload).events[:]
     return tuple(_known_events(_names(messages), messages))
 
 
@@ -275,7 +274,7 @@ class _Form:
                 self._to_message.append((field, _NUMBERS[enum].__getitem__))
                 self._to_event.append((place, _MEMBERS[enum].get))
             elif get_origin(types[field]) is tuple:
-                self._to_event.append((place, tuple))
+                self._to_event.append((place, _tuple))
             elif descriptor.has_presence:
                 self._optional.append((place, field))
             if field in _REQUIRED:
@@ -306,6 +305,13 @@ class _Form:
 
 _Convert = Callable[[Any], Any]
 
+# Repeated fields are sliced before they are gone through: protobuf ends their own iteration with an
+# exception whose text it formats, which takes longer than the items do.
+
+
+def _tuple(values: Sequence[Any]) -> tuple[Any, ...]:
+    return tuple(values[:])
+
 
 def _metric_messages(metrics: Mapping[str, float]) -> list[dict[str, Any]]:
     names = list(metrics)
@@ -322,10 +328,10 @@ def _metric_messages(metrics: Mapping[str, float]) -> list[dict[str, Any]]:
 def _metrics(messages: Sequence[events_pb2.Metric]) -> dict[str, float]:
     values: dict[str, float] = {}
     validation: dict[str, float] = {}
-    for item in messages:
-        name = item.name
-        if item.HasField("validation"):
-            validation[_VALIDATION + name] = item.validation
+    for item in messages[:]:
+        name, number = item.name, item.validation
+        if number or item.HasField("validation"):
+            validation[_VALIDATION + name] = number
         elif validation:
             values.update(validation)
             validation = {}
@@ -354,7 +360,7 @@ def _parts(messages: Sequence[events_pb2.FilePart]) -> tuple[FilePart, ...]:
             FilePart(
                 path=item.path, size_bytes=item.size_bytes, digest=item.digest, shared=item.shared
             )
-            for item in messages
+            for item in messages[:]
         ]
     )
 
@@ -367,5 +373,6 @@ _NESTED: Final[dict[str, tuple[_Convert, _Convert]]] = {
 }
 _FORMS: Final = {name: _Form(name, kind) for name, kind in _KINDS.items()}
 _FORM_OF: Final = {kind: _FORMS[name] for name, kind in _KINDS.items()}
+_parsed: Final = events_pb2.Record.FromString  # to look it up takes a third of its time
 _HEAD: Final = attrgetter("schema", "seq", "epoch", "step", "batch", "events")
 _record: Final = _maker(Record)
