@@ -273,7 +273,8 @@ def moment_of(record: Record) -> dict[str, Any]:
 
 def values_of(event: Any) -> dict[str, Any]:
     """Returns the fields of an event, as arguments."""
-    return _taker(type(event))(event)
+    kind: Any = type(event)
+    return _taker(kind)(event)
 
 
 @cache
