@@ -436,19 +436,12 @@ class UnreadEvents(Sequence[Event]):
     about these. Equal to a tuple of the same events.
 
     Args:
-        kinds: The kinds of the events, each once.
         decode: Returns the events.
-
-    Attributes:
-        kinds: As given.
     """
 
-    __slots__ = ("_decode", "_events", "kinds")
+    __slots__ = ("_decode", "_events")
 
-    def __init__(
-        self, kinds: tuple[type[Event], ...], decode: Callable[[], tuple[Event, ...]]
-    ) -> None:
-        self.kinds = kinds
+    def __init__(self, decode: Callable[[], tuple[Event, ...]]) -> None:
         self._decode = decode
         self._events: tuple[Event, ...] | None = None
 
@@ -492,6 +485,7 @@ class Record:
         step: Optimizer updates done (`optimizer.iterations`).
         batch: Training batches seen in this `fit`.
         events: What happened, in order.
+        kinds: The kinds of its events, each once; known without decoding them.
     """
 
     session: str
@@ -501,11 +495,8 @@ class Record:
     step: int
     batch: int
     events: Sequence[Event]
+    kinds: tuple[type[Event], ...] = field(init=False, repr=False, compare=False)
 
-    @property
-    def kinds(self) -> tuple[type[Event], ...]:
-        """The kinds of its events, each once; known without decoding them."""
-        events = self.events
-        if isinstance(events, UnreadEvents):
-            return events.kinds
-        return tuple(dict.fromkeys(type(event) for event in events))
+    def __post_init__(self) -> None:
+        """Takes the kinds from the events."""
+        object.__setattr__(self, "kinds", tuple(dict.fromkeys(map(type, self.events))))

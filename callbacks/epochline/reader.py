@@ -15,6 +15,7 @@ import struct
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
@@ -54,6 +55,7 @@ _ACTIONS_FILE: Final = "actions.records"
 _MOST_ACTIONS_BYTES: Final = 64 << 20
 _BUFFER_BYTES: Final = 1 << 18
 _FLOAT_BYTES: Final = 4
+_parsed: Final = TensorBoardEvent.FromString
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,12 +232,17 @@ def _event_files(directory: Path) -> list[Path]:
 
 def _decode(data: bytes, records: list[Record]) -> None:
     try:
-        event = TensorBoardEvent.FromString(data)
+        event = _parsed(data)
     except DecodeError as error:
         msg = "It holds a record that is not a TensorBoard event; those behind it are not shown."
         raise EventFormatError(msg) from error
-    for value in event.summary.value:
-        tag = value.tag
-        if tag.startswith(TAG_PREFIX) and (texts := value.tensor.string_val):
-            session = sys.intern(tag.removeprefix(TAG_PREFIX))
+    for value in event.summary.value[:]:
+        session = _session(value.tag)
+        if session is not None and (texts := value.tensor.string_val):
             records.append(decode_record(session, event.wall_time, texts[0]))
+
+
+@lru_cache(maxsize=64)
+def _session(tag: str) -> str | None:
+    """Returns the session whose records have that tag; None when it is of something else."""
+    return sys.intern(tag.removeprefix(TAG_PREFIX)) if tag.startswith(TAG_PREFIX) else None

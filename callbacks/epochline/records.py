@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import BinaryIO, Final
 
 import google_crc32c
@@ -46,20 +47,25 @@ def read_frames(file: BinaryIO) -> Iterator[bytes]:
     """
     size = os.fstat(file.fileno()).st_size
     position = file.tell()
-    while True:
-        header = file.read(_HEADER.size)
-        if len(header) < _HEADER.size:
-            break
-        length, length_crc = _HEADER.unpack(header)
+    while (length := _length(file.read(_HEADER.size))) is not None:
         end = position + _HEADER.size + length + _FOOTER.size
-        if end > size or _masked_crc(header[:8]) != length_crc:
+        if end > size:
             break
         body = file.read(length + _FOOTER.size)
         data = body[:length]
-        if len(body) < end - position - _HEADER.size:
+        if len(body) < length + _FOOTER.size:
             break
         if _masked_crc(data) != _FOOTER.unpack_from(body, length)[0]:
             break
         position = end
         yield data
     file.seek(position)
+
+
+@lru_cache(maxsize=4096)
+def _length(header: bytes) -> int | None:
+    """Returns the length in a header, None when it is damaged; a few lengths come all the time."""
+    if len(header) < _HEADER.size:
+        return None
+    length, crc = _HEADER.unpack(header)
+    return length if crc == _masked_crc(header[:8]) else None

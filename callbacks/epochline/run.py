@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from epochline.errors import CheckpointMissingError, CheckpointNotFoundError, RunNotFoundError
-from epochline.events import ACTIONS, Mode
+from epochline.events import ACTIONS, Mode, Record
 from epochline.reader import Damage, find_runs, read_records
 from epochline.session import lock_path
 from epochline.store import (
@@ -305,10 +305,7 @@ class Run:
         alive = is_locked(lock_path(self.path))
         with _without_collection():
             result = read_records(self.path)
-            timeline = build_timeline(result.records)
-            entries = timeline.with_files(_sizes(self.path, timeline)).checkpoints
-            checkpoints = tuple(_checkpoint(self.path, entry) for entry in entries)
-        self.timeline: Timeline = replace(timeline, checkpoints=checkpoints)
+            self.timeline: Timeline = _timeline(self.path, result.records)
         self.damages: tuple[Damage, ...] = result.damages
         self.actions_seen = max((r.seq for r in result.records if r.session == ACTIONS), default=-1)
         self.state: RunState = self.timeline.state(alive=alive)
@@ -545,6 +542,12 @@ def _without_collection() -> Iterator[None]:
             gc.enable()
 
 
+def _timeline(run_dir: Path, records: Sequence[Record]) -> Timeline:
+    timeline = build_timeline(records)
+    entries = timeline.with_files(_sizes(run_dir, timeline)).checkpoints
+    return replace(timeline, checkpoints=tuple(_checkpoint(run_dir, entry) for entry in entries))
+
+
 def _sizes(run_dir: Path, timeline: Timeline) -> Mapping[str, int | None]:
     sizes: dict[str, int | None] = {}
     root = os.path.join(run_dir, "")
@@ -558,8 +561,10 @@ def _sizes(run_dir: Path, timeline: Timeline) -> Mapping[str, int | None]:
 
 def _checkpoint(run_dir: Path, entry: CheckpointEntry) -> Checkpoint:
     # A constructor of as many arguments takes ten times as long; there may be ten thousand of them.
+    values = vars(entry).copy()
+    values["run_dir"] = run_dir
     checkpoint = object.__new__(Checkpoint)
-    vars(checkpoint).update(vars(entry), run_dir=run_dir)
+    object.__setattr__(checkpoint, "__dict__", values)
     return checkpoint
 
 

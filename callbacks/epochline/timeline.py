@@ -13,10 +13,12 @@ hidden.
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from functools import cached_property
+from itertools import chain
 from operator import attrgetter, itemgetter
 from typing import Final
 
@@ -41,6 +43,8 @@ from epochline.events import (
     Mode,
     Notice,
     Record,
+    RequestAnswered,
+    Restored,
     SessionEnded,
     SessionStarted,
     Verdict,
@@ -439,30 +443,34 @@ def build_timeline(records: Iterable[Record]) -> Timeline:
         records: Records of one run, in any order; those given twice count once.
     """
     # Without locks, two processes may number what they do by hand alike.
-    unique = {(record.session, record.seq, record.wall_time): record for record in records}
-    in_time = sorted(unique.values(), key=lambda r: (r.wall_time, r.session, r.seq))
-    by_hand = [record for record in in_time if record.session == ACTIONS]
-    ordered = [record for record in in_time if record.session != ACTIONS]
-    begun = {session: records[0].wall_time for session, records in _by_session(ordered).items()}
-    ordered.sort(key=lambda r: (begun[r.session], r.session, r.seq))
+    unique = {_PLACE(record): record for record in records}
+    sessions = _by_session(unique[place] for place in sorted(unique))
+    by_hand = sessions.pop(ACTIONS, [])
+    sessions = {
+        name: sorted(sessions[name], key=attrgetter("seq"))
+        for name in sorted(sessions, key=lambda name: (sessions[name][0].wall_time, name))
+    }
+    ordered = list(chain.from_iterable(sessions.values()))
+    holding = _by_kind(ordered)
     directions: dict[str, Mode] = {}
-    for _, described in events_in(ordered, MetricsDescribed):
+    for _, described in events_in(holding[MetricsDescribed], MetricsDescribed):
         directions.update(described.directions)
     return Timeline(
         records=tuple(ordered),
-        sessions=tuple(_session(name, own) for name, own in _by_session(ordered).items()),
+        sessions=_sessions(sessions, holding),
         checkpoints=collect_checkpoints(ordered, by_hand),
-        restores=collect_restores(ordered),
-        requests=collect_requests(ordered),
+        restores=collect_restores(holding[Restored]),
+        requests=collect_requests(holding[RequestAnswered]),
         notices=tuple(
             NoticeEntry(**moment_of(record), **values_of(event))
-            for record, event in events_in(ordered, Notice)
+            for record, event in events_in(holding[Notice], Notice)
         ),
-        gaps=_gaps(ordered),
+        gaps=_gaps(sessions),
         directions=directions,
     )
 
 
+_PLACE: Final = attrgetter("wall_time", "session", "seq")
 _SLOTS: Final = {spec.name: getattr(Decision, spec.name) for spec in fields(Decision)}
 _NUMBERS: Final = attrgetter(*_SLOTS)
 
@@ -483,25 +491,42 @@ def _by_session(records: Iterable[Record]) -> dict[str, list[Record]]:
     return sessions
 
 
-def _session(name: str, records: list[Record]) -> SessionEntry:
-    start = next((event for _, event in events_in(records, SessionStarted)), SessionStarted())
-    end = next(iter(events_in(records, SessionEnded)), None)
-    return SessionEntry(
-        id=name,
-        started=records[0].wall_time,
-        ended=end[0].wall_time if end else None,
-        last_wall_time=max(record.wall_time for record in records),
-        last_epoch=max(
-            (record.epoch for record in records if EpochEnded in record.kinds), default=None
-        ),
-        end=end[1] if end else None,
-        start=start,
+def _by_kind(records: Iterable[Record]) -> Mapping[type, list[Record]]:
+    """Returns kind of event to the records that hold one."""
+    holding: defaultdict[type, list[Record]] = defaultdict(list)
+    for record in records:
+        for kind in record.kinds:
+            holding[kind].append(record)
+    return holding
+
+
+def _sessions(
+    sessions: Mapping[str, list[Record]], holding: Mapping[type, list[Record]]
+) -> tuple[SessionEntry, ...]:
+    starts: dict[str, SessionStarted] = {}
+    for record, start in events_in(holding[SessionStarted], SessionStarted):
+        starts.setdefault(record.session, start)
+    ends: dict[str, tuple[Record, SessionEnded]] = {}
+    for record, end in events_in(holding[SessionEnded], SessionEnded):
+        ends.setdefault(record.session, (record, end))
+    epochs = _by_session(holding[EpochEnded])
+    return tuple(
+        SessionEntry(
+            id=name,
+            started=records[0].wall_time,
+            ended=ends[name][0].wall_time if name in ends else None,
+            last_wall_time=max(record.wall_time for record in records),
+            last_epoch=max((record.epoch for record in epochs.get(name, ())), default=None),
+            end=ends[name][1] if name in ends else None,
+            start=starts.get(name, SessionStarted()),
+        )
+        for name, records in sessions.items()
     )
 
 
-def _gaps(records: list[Record]) -> tuple[Gap, ...]:
+def _gaps(sessions: Mapping[str, list[Record]]) -> tuple[Gap, ...]:
     gaps: list[Gap] = []
-    for session, own in _by_session(records).items():
+    for session, own in sessions.items():
         expected = 0
         for record in own:
             if record.seq > expected:
