@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -28,11 +28,12 @@ from tensorboard_plugin_epochline.answers import (
 )
 from tensorboard_plugin_epochline.directories import RunDirectories, RunDirectory
 from tensorboard_plugin_epochline.file_watch import FileWatch
+from tensorboard_plugin_epochline.lookout import Lookout
 from tensorboard_plugin_epochline.runs import RunGroup
 from tensorboard_plugin_epochline.source import EventSource, Mark, Scope, Series, SeriesKey
 from tensorboard_plugin_epochline.views import outline_view, run_view, timeline_view
 
-__all__ = ["Library", "RunFailure", "Snapshot"]
+__all__ = ["Library", "Overview", "RunFailure", "Snapshot"]
 
 _KEPT_RUNS = 256
 _NAMED_RUNS = 20
@@ -84,6 +85,31 @@ class Snapshot:
             raise ApiError(ErrorCode.NOT_FOUND, message, hint) from error
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Overview:
+    """What there is at one moment.
+
+    Attributes:
+        groups: All run groups by name, in TensorBoard's order.
+        marks: For each run of TensorBoard with records how far its series have got.
+        views: Views of the run groups with records.
+    """
+
+    groups: Mapping[str, RunGroup]
+    marks: Mapping[str, Mapping[SeriesKey, Mark]]
+    views: Sequence[dict[str, object]]
+
+    @property
+    def others(self) -> int:
+        """How many run groups have no records."""
+        return len(self.groups) - len(self.views)
+
+    def tells_what(self, other: Overview) -> bool:
+        """Returns whether both tell the same."""
+        mine, theirs = ((item.views, item.marks, item.groups) for item in (self, other))
+        return mine == theirs
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFailure:
     """Why one of several runs cannot be told of."""
@@ -106,6 +132,7 @@ class _Story:
         self._sized: Timeline | None = None
         self._actions = ActionWatch(directory.local) if directory.local else None
         self._snapshot: Snapshot | None = None
+        self._told: tuple[Mapping[SeriesKey, Mark], str] = ({}, "")
         self._lock = threading.Lock()
 
     def snapshot(
@@ -121,8 +148,15 @@ class _Story:
             return self._current()
 
     def revision(self, marks: Mapping[SeriesKey, Mark]) -> str:
-        with self._lock:
-            return self._current().revision if marks == self._marks else _revision(marks)
+        # Who asks what there is does not wait for a run that is being put together.
+        if self._lock.acquire(blocking=False):
+            try:
+                if marks == self._marks:
+                    return self._current().revision
+            finally:
+                self._lock.release()
+        told, revision = self._told
+        return revision if marks == told else _revision(marks)
 
     def _build(self) -> None:
         trained = (r for series in self._series.values() for r in series.records)
@@ -151,6 +185,7 @@ class _Story:
                 timeline=self._timeline.with_files(self._sizes),
                 alive=alive,
             )
+            self._told = self._marks, revision
         return self._snapshot
 
     def _alive(self) -> bool | None:
@@ -173,12 +208,24 @@ class Library:
         self._directories = directories
         self._stories: OrderedDict[str, _Story] = OrderedDict()
         self._lock = threading.Lock()
+        self._overview: Overview | None = None
+        self._lookout = Lookout(lambda: self._look(Scope.of_nobody()))
 
-    def overview(self, scope: Scope) -> tuple[list[dict[str, object]], int]:
-        """Returns the views of the run groups with records, and how many groups have none.
+    def overview(self, scope: Scope) -> Overview:
+        """Returns what there is; no record is read for it.
 
-        No record is read for it.
+        As long as nothing changes it is the same object.
+
+        Args:
+            scope: In whose name.
         """
+        return self._lookout.latest() if self.source.is_shared(scope) else self._look(scope)
+
+    def expire(self) -> None:
+        """Lets nobody be told any more of what was found before something was done by hand."""
+        self._lookout.expire()
+
+    def _look(self, scope: Scope) -> Overview:
         groups = self.source.groups(scope)
         marks = self.source.marks(scope)
         views: list[dict[str, object]] = []
@@ -190,7 +237,12 @@ class Library:
                 revision = story.revision(own) if story else _revision(own)
                 last = max(mark.last_wall_time for mark in own.values())
                 views.append(run_view(group, revision, last))
-        return views, len(groups) - len(views)
+        found = Overview(groups=groups, marks=marks, views=views)
+        before = self._overview
+        if before is not None and before.tells_what(found):
+            return before
+        self._overview = found
+        return found
 
     def group(self, scope: Scope, run: str) -> RunGroup:
         """Returns a run group.
@@ -202,7 +254,7 @@ class Library:
         Raises:
             ApiError: If there is none; the message names those that exist.
         """
-        return _chosen(self.source.groups(scope), run)
+        return _chosen(self.overview(scope).groups, run)
 
     def snapshot(self, scope: Scope, run: str) -> Snapshot:
         """Returns a run with Epochline data as it is now.
@@ -214,28 +266,25 @@ class Library:
         Raises:
             ApiError: If there is none.
         """
-        group = self.group(scope, run)
-        return self._snapshot(scope, group, self.source.marks(scope, group.tensorboard_runs))
+        return self._snapshot(scope, self.overview(scope), run)
 
     def snapshots(self, scope: Scope, runs: Iterable[str]) -> Iterator[Snapshot | RunFailure]:
-        """Yields several runs, asking TensorBoard only once what there is.
+        """Yields several runs, one after the other.
 
         Args:
             scope: In whose name.
             runs: Names of their run groups.
         """
-        groups = self.source.groups(scope)
-        marks = self.source.marks(scope)
+        overview = self.overview(scope)
         for run in runs:
             try:
-                yield self._snapshot(scope, _chosen(groups, run), marks)
+                yield self._snapshot(scope, overview, run)
             except ApiError as error:
                 yield RunFailure(run=run, error=error)
 
-    def _snapshot(
-        self, scope: Scope, group: RunGroup, marks: Mapping[str, Mapping[SeriesKey, Mark]]
-    ) -> Snapshot:
-        own = _merged(group, marks)
+    def _snapshot(self, scope: Scope, overview: Overview, run: str) -> Snapshot:
+        group = _chosen(overview.groups, run)
+        own = _merged(group, overview.marks)
         if not own:
             raise ApiError(
                 ErrorCode.NOT_FOUND,

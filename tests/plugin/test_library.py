@@ -125,10 +125,10 @@ def test_revision_of_the_list_is_that_of_the_timeline(provider: Provider, librar
     """Once the timeline was asked for, both routes agree; a new record changes both."""
     provider.record(0, SessionStarted())
     revision = library.snapshot(SCOPE, "pima").revision
-    assert library.overview(SCOPE)[0][0]["revision"] == revision
+    assert library.overview(SCOPE).views[0]["revision"] == revision
 
     provider.record(1, EpochEnded())
-    assert library.overview(SCOPE)[0][0]["revision"] != revision
+    assert library.overview(SCOPE).views[0]["revision"] != revision
     assert library.snapshot(SCOPE, "pima").revision != revision
 
 
@@ -145,7 +145,7 @@ def test_what_is_done_by_hand_is_shown_at_once(
 
     with ActionLog(tmp_path / "pima") as log:
         log.append(CheckpointAnnotated(id="c" * 16, pinned=True, note="good"))
-    revision = library.overview(SCOPE)[0][0]["revision"]
+    revision = library.overview(SCOPE).views[0]["revision"]
     after = library.snapshot(SCOPE, "pima")
     assert [(i.status, i.note) for i in after.timeline.checkpoints] == [("pinned", "good")]
     assert after.revision == revision != before.revision
