@@ -122,10 +122,9 @@ def test_thread_looks_before_what_was_seen_is_too_old(clock: Clock) -> None:
         assert watch.latest() == count
         clock.let_it_sleep()
 
-    ends = (began + 0.1 for began in watched.began[1:])
     assert all(
-        end - began <= OLDEST_SECONDS
-        for began, end in itertools.zip_longest(watched.began[:-1], ends)
+        following + 0.1 - began <= OLDEST_SECONDS
+        for began, following in itertools.pairwise(watched.began)
     )
 
 
