@@ -90,24 +90,12 @@ class Overview:
     """What there is at one moment.
 
     Attributes:
-        groups: All run groups by name, in TensorBoard's order.
-        marks: For each run of TensorBoard with records how far its series have got.
         views: Views of the run groups with records.
+        others: How many run groups have none.
     """
 
-    groups: Mapping[str, RunGroup]
-    marks: Mapping[str, Mapping[SeriesKey, Mark]]
     views: Sequence[dict[str, object]]
-
-    @property
-    def others(self) -> int:
-        """How many run groups have no records."""
-        return len(self.groups) - len(self.views)
-
-    def tells_what(self, other: Overview) -> bool:
-        """Returns whether both tell the same."""
-        mine, theirs = ((item.views, item.marks, item.groups) for item in (self, other))
-        return mine == theirs
+    others: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,7 +196,7 @@ class Library:
         self._directories = directories
         self._stories: OrderedDict[str, _Story] = OrderedDict()
         self._lock = threading.Lock()
-        self._overview: Overview | None = None
+        self._overview = Overview(views=(), others=0)
         self._lookout = Lookout(lambda: self._look(Scope.of_nobody()))
 
     def overview(self, scope: Scope) -> Overview:
@@ -237,12 +225,11 @@ class Library:
                 revision = story.revision(own) if story else _revision(own)
                 last = max(mark.last_wall_time for mark in own.values())
                 views.append(run_view(group, revision, last))
-        found = Overview(groups=groups, marks=marks, views=views)
+        others = len(groups) - len(views)
         before = self._overview
-        if before is not None and before.tells_what(found):
-            return before
-        self._overview = found
-        return found
+        if (before.views, before.others) != (views, others):
+            self._overview = before = Overview(views=views, others=others)
+        return before
 
     def group(self, scope: Scope, run: str) -> RunGroup:
         """Returns a run group.
@@ -254,7 +241,7 @@ class Library:
         Raises:
             ApiError: If there is none; the message names those that exist.
         """
-        return _chosen(self.overview(scope).groups, run)
+        return _chosen(self.source.groups(scope), run)
 
     def snapshot(self, scope: Scope, run: str) -> Snapshot:
         """Returns a run with Epochline data as it is now.
@@ -266,25 +253,28 @@ class Library:
         Raises:
             ApiError: If there is none.
         """
-        return self._snapshot(scope, self.overview(scope), run)
+        group = self.group(scope, run)
+        return self._snapshot(scope, group, self.source.marks(scope, group.tensorboard_runs))
 
     def snapshots(self, scope: Scope, runs: Iterable[str]) -> Iterator[Snapshot | RunFailure]:
-        """Yields several runs, one after the other.
+        """Yields several runs, asking TensorBoard only once what there is.
 
         Args:
             scope: In whose name.
             runs: Names of their run groups.
         """
-        overview = self.overview(scope)
+        groups = self.source.groups(scope)
+        marks = self.source.marks(scope)
         for run in runs:
             try:
-                yield self._snapshot(scope, overview, run)
+                yield self._snapshot(scope, _chosen(groups, run), marks)
             except ApiError as error:
                 yield RunFailure(run=run, error=error)
 
-    def _snapshot(self, scope: Scope, overview: Overview, run: str) -> Snapshot:
-        group = _chosen(overview.groups, run)
-        own = _merged(group, overview.marks)
+    def _snapshot(
+        self, scope: Scope, group: RunGroup, marks: Mapping[str, Mapping[SeriesKey, Mark]]
+    ) -> Snapshot:
+        own = _merged(group, marks)
         if not own:
             raise ApiError(
                 ErrorCode.NOT_FOUND,

@@ -136,14 +136,22 @@ class EventSource:
 
         return group_runs(run.run_name for run in sorted(runs, key=order))
 
-    def marks(self, scope: Scope) -> dict[str, dict[SeriesKey, Mark]]:
-        """Returns for each run with records how far its series have got."""
+    def marks(
+        self, scope: Scope, runs: Iterable[str] | None = None
+    ) -> dict[str, dict[SeriesKey, Mark]]:
+        """Returns for each run with records how far its series have got.
+
+        Args:
+            scope: In whose name.
+            runs: Runs of TensorBoard to look at; all when None.
+        """
+        chosen = None if runs is None else list(runs)
         listing = _patiently(
             lambda: self._provider.list_tensors(
                 scope.context,
                 experiment_id=scope.experiment_id,
                 plugin_name=PLUGIN_NAME,
-                run_tag_filter=tb_provider.RunTagFilter(),
+                run_tag_filter=tb_provider.RunTagFilter(runs=chosen),
             )
         )
         marks: dict[str, dict[SeriesKey, Mark]] = {}
