@@ -55,11 +55,14 @@ def number(value: float | None, *others: float | None) -> str:
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else "∞" if value > 0 else "-∞"
     text = f"{value:.{_CLOSEST}g}"
-    different = [other for other in others if other is not None and other != value]
-    for digits in range(_CLOSEST + 1, _FINEST + 1):
-        if all(f"{other:.{digits - 1}g}" != text for other in different):
-            break
-        text = f"{value:.{digits}g}"
+    for digits in range(_CLOSEST, _FINEST):
+        # A loop, because checkpoints are told of by the hundred thousand.
+        for other in others:
+            if other is not None and other != value and f"{other:.{digits}g}" == text:
+                break
+        else:
+            return text
+        text = f"{value:.{digits + 1}g}"
     return text
 
 

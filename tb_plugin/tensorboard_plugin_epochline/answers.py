@@ -46,7 +46,7 @@ _logger = logging.getLogger("tensorboard")
 JSON: Final = "application/json"
 NOT_MODIFIED: Final = 304
 
-_LARGE_BYTES: Final = 1_000_000
+_LARGE_BYTES: Final = 100_000
 _THOROUGH: Final = 5
 _FAST: Final = 1
 
@@ -203,7 +203,7 @@ def text_answer(text: str, *, etag: str | None = None) -> Answer:
         etag: What to compare by; derived from the content when None.
     """
     data = text.encode()
-    # Compressing megabytes thoroughly takes longer than it saves on the way.
+    # Thoroughly takes twice the time, for a tenth less on the way.
     level = _THOROUGH if len(data) < _LARGE_BYTES else _FAST
     return Answer(
         body=gzip.compress(data, compresslevel=level, mtime=0),

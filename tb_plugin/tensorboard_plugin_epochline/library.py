@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -28,11 +28,12 @@ from tensorboard_plugin_epochline.answers import (
 )
 from tensorboard_plugin_epochline.directories import RunDirectories, RunDirectory
 from tensorboard_plugin_epochline.file_watch import FileWatch
+from tensorboard_plugin_epochline.lookout import Lookout
 from tensorboard_plugin_epochline.runs import RunGroup
 from tensorboard_plugin_epochline.source import EventSource, Mark, Scope, Series, SeriesKey
 from tensorboard_plugin_epochline.views import outline_view, run_view, timeline_view
 
-__all__ = ["Library", "RunFailure", "Snapshot"]
+__all__ = ["Library", "Overview", "RunFailure", "Snapshot"]
 
 _KEPT_RUNS = 256
 _NAMED_RUNS = 20
@@ -84,6 +85,19 @@ class Snapshot:
             raise ApiError(ErrorCode.NOT_FOUND, message, hint) from error
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Overview:
+    """What there is at one moment.
+
+    Attributes:
+        views: Views of the run groups with records.
+        others: How many run groups have none.
+    """
+
+    views: Sequence[dict[str, object]]
+    others: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFailure:
     """Why one of several runs cannot be told of."""
@@ -106,6 +120,7 @@ class _Story:
         self._sized: Timeline | None = None
         self._actions = ActionWatch(directory.local) if directory.local else None
         self._snapshot: Snapshot | None = None
+        self._told: tuple[Mapping[SeriesKey, Mark], str] = ({}, "")
         self._lock = threading.Lock()
 
     def snapshot(
@@ -121,8 +136,15 @@ class _Story:
             return self._current()
 
     def revision(self, marks: Mapping[SeriesKey, Mark]) -> str:
-        with self._lock:
-            return self._current().revision if marks == self._marks else _revision(marks)
+        # Who asks what there is does not wait for a run that is being put together.
+        if self._lock.acquire(blocking=False):
+            try:
+                if marks == self._marks:
+                    return self._current().revision
+            finally:
+                self._lock.release()
+        told, revision = self._told
+        return revision if marks == told else _revision(marks)
 
     def _build(self) -> None:
         trained = (r for series in self._series.values() for r in series.records)
@@ -151,6 +173,7 @@ class _Story:
                 timeline=self._timeline.with_files(self._sizes),
                 alive=alive,
             )
+            self._told = self._marks, revision
         return self._snapshot
 
     def _alive(self) -> bool | None:
@@ -173,12 +196,24 @@ class Library:
         self._directories = directories
         self._stories: OrderedDict[str, _Story] = OrderedDict()
         self._lock = threading.Lock()
+        self._overview = Overview(views=(), others=0)
+        self._lookout = Lookout(lambda: self._look(Scope.of_nobody()))
 
-    def overview(self, scope: Scope) -> tuple[list[dict[str, object]], int]:
-        """Returns the views of the run groups with records, and how many groups have none.
+    def overview(self, scope: Scope) -> Overview:
+        """Returns what there is; no record is read for it.
 
-        No record is read for it.
+        As long as nothing changes it is the same object.
+
+        Args:
+            scope: In whose name.
         """
+        return self._lookout.latest() if self.source.is_shared(scope) else self._look(scope)
+
+    def expire(self) -> None:
+        """Lets nobody be told any more of what was found before something was done by hand."""
+        self._lookout.expire()
+
+    def _look(self, scope: Scope) -> Overview:
         groups = self.source.groups(scope)
         marks = self.source.marks(scope)
         views: list[dict[str, object]] = []
@@ -190,7 +225,11 @@ class Library:
                 revision = story.revision(own) if story else _revision(own)
                 last = max(mark.last_wall_time for mark in own.values())
                 views.append(run_view(group, revision, last))
-        return views, len(groups) - len(views)
+        others = len(groups) - len(views)
+        before = self._overview
+        if (before.views, before.others) != (views, others):
+            self._overview = before = Overview(views=views, others=others)
+        return before
 
     def group(self, scope: Scope, run: str) -> RunGroup:
         """Returns a run group.

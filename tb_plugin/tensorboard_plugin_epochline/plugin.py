@@ -8,9 +8,10 @@ Invariant: GET changes nothing anywhere; POST acts only behind `guard`.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import cache, cached_property, partial
+from functools import cache, cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,7 +42,7 @@ from tensorboard_plugin_epochline.answers import (
 )
 from tensorboard_plugin_epochline.assets import ENTRY, Assets
 from tensorboard_plugin_epochline.averages import mean_plan
-from tensorboard_plugin_epochline.diff import Comparisons, Side
+from tensorboard_plugin_epochline.diff import PIECE_SECONDS, Comparisons, Side
 from tensorboard_plugin_epochline.directories import RunDirectories, RunDirectory
 from tensorboard_plugin_epochline.guard import (
     Policy,
@@ -50,7 +51,7 @@ from tensorboard_plugin_epochline.guard import (
     check_token,
     parse_body,
 )
-from tensorboard_plugin_epochline.library import Library, Snapshot
+from tensorboard_plugin_epochline.library import Library, Overview, Snapshot
 from tensorboard_plugin_epochline.live import (
     LIVE_KEYS,
     LIVE_KINDS,
@@ -95,6 +96,8 @@ class EpochlinePlugin(base_plugin.TBPlugin):
         self._logdir = logdir or getattr(context.flags, "logdir_spec", "") or ""
         directories = RunDirectories(logdir, context.multiplexer)
         self._library = Library(EventSource(context.data_provider), directories)
+        # For as long as the library says the same.
+        self._listing = lru_cache(maxsize=1)(self._list)
         self._comparisons = Comparisons()
         self._flags = context.flags
         self._assets = Assets()
@@ -157,7 +160,9 @@ class EpochlinePlugin(base_plugin.TBPlugin):
         return policy
 
     def _runs(self, request: Request) -> Answer:
-        views, others = self._library.overview(Scope.of(request))
+        return self._listing(self._library.overview(Scope.of(request)))
+
+    def _list(self, overview: Overview) -> Answer:
         permission = {
             "allowed": self._policy.refusal is None,
             "reason": self._policy.refusal,
@@ -165,8 +170,8 @@ class EpochlinePlugin(base_plugin.TBPlugin):
         }
         return json_answer(
             {
-                "runs": views,
-                "other_runs": others,
+                "runs": overview.views,
+                "other_runs": overview.others,
                 "logdir": self._logdir,
                 "actions": {
                     "restore": permission,
@@ -186,6 +191,7 @@ class EpochlinePlugin(base_plugin.TBPlugin):
 
     def _timelines(self, request: Request) -> Answer:
         runs = parameters(request, "run")
+        end = time.monotonic() + PIECE_SECONDS
         outlines: list[str] = []
         failures: list[dict[str, object]] = []
         for item in self._library.snapshots(Scope.of(request), runs):
@@ -193,9 +199,13 @@ class EpochlinePlugin(base_plugin.TBPlugin):
                 outlines.append(item.outline)
             else:
                 failures.append({"run": item.run, "error": item.error.view})
+            if time.monotonic() > end:
+                break
+        pending = runs[len(outlines) + len(failures) :]
         # Put together as text: each run's is kept for as long as nothing of the run changes.
         return text_answer(
-            f'{{"timelines":[{",".join(outlines)}],"failures":{json_text(failures)}}}'
+            f'{{"timelines":[{",".join(outlines)}],"failures":{json_text(failures)},'
+            f'"pending":{json_text(pending)}}}'
         )
 
     def _checkpoint(self, request: Request) -> Answer:
@@ -362,6 +372,8 @@ class EpochlinePlugin(base_plugin.TBPlugin):
             with suppress(ApiError):  # it is about no run
                 _audit(found(), action[:_LONGEST_WORD], ids[:_LONGEST_IDS], code)
             raise
+        finally:
+            self._library.expire()
 
 
 def _restored(snapshot: Snapshot, entry: CheckpointEntry) -> dict[str, object]:

@@ -29,6 +29,13 @@ __all__ = ["EventSource", "Mark", "ScalarPoint", "Scope", "Series", "SeriesKey"]
 
 # More than any series has. 0 would mean "none", not "all".
 _ALL = 10**9
+# TensorBoard's own providers: they make no use of the context.
+_SAME_FOR_ALL = frozenset(
+    {
+        "tensorboard.backend.event_processing.data_provider.MultiplexerDataProvider",
+        "tensorboard.data.grpc_provider.GrpcDataProvider",
+    }
+)
 _ATTEMPTS = 4
 _PAUSE_SECONDS = 0.05
 
@@ -82,7 +89,15 @@ class Scope:
     @classmethod
     def of(cls, request: Request) -> Scope:
         """Returns the scope of a request."""
-        environ = request.environ
+        return cls._of_environ(request.environ)
+
+    @classmethod
+    def of_nobody(cls) -> Scope:
+        """Returns a scope in which nobody is known to ask."""
+        return cls._of_environ({})
+
+    @classmethod
+    def _of_environ(cls, environ: Mapping[str, Any]) -> Scope:
         return cls(
             context=plugin_util.context(environ), experiment_id=plugin_util.experiment_id(environ)
         )
@@ -100,6 +115,15 @@ class EventSource:
 
     def __init__(self, provider: tb_provider.DataProvider) -> None:
         self._provider = provider
+        kind = type(provider)
+        self._same_for_all = f"{kind.__module__}.{kind.__qualname__}" in _SAME_FOR_ALL
+
+    def is_shared(self, scope: Scope) -> bool:
+        """Returns whether what is read in this scope is what anybody would get.
+
+        Not so where a provider may decide by who asks, or by the experiment that is asked for.
+        """
+        return self._same_for_all and not scope.experiment_id
 
     def groups(self, scope: Scope) -> dict[str, RunGroup]:
         """Returns all run groups by name, in TensorBoard's order."""

@@ -6,7 +6,7 @@ import gzip
 import itertools
 import json
 import math
-from collections import defaultdict
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,14 +14,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tensorboard.backend.event_processing.data_provider import MultiplexerDataProvider
+from tensorboard.data.grpc_provider import GrpcDataProvider
 
 from epochline.actions import ActionLog
-from epochline.codec import encode_record
 from epochline.events import (
     CheckpointAnnotated,
     CheckpointSaved,
     EpochEnded,
-    Record,
     SessionStarted,
 )
 from epochline.timeline import Timeline
@@ -30,60 +30,9 @@ from tensorboard_plugin_epochline.answers import ApiError
 from tensorboard_plugin_epochline.directories import RunDirectories
 from tensorboard_plugin_epochline.library import Library, RunFailure, Snapshot
 from tensorboard_plugin_epochline.source import EventSource, Scope
+from tests.plugin.provider import RUN, TAG, Provider
 
 SCOPE = Scope(context=None, experiment_id="")
-RUN = "pima/timeline"
-TAG = "epochline/" + "a" * 16
-
-
-class Provider:
-    """TensorBoard's data provider over lists in memory, which counts what is read."""
-
-    def __init__(self) -> None:
-        self.runs = [SimpleNamespace(run_name=RUN, start_time=1.0)]
-        self.data: dict[str, dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
-        self.reads: list[str] = []
-        self.hiccups = 0
-
-    def add(self, payload: bytes, *, tag: str = TAG, wall_time: float = 1.0) -> None:
-        """Appends a datum."""
-        series = self.data[RUN][tag]
-        value = np.array(payload, dtype=object)
-        series.append(SimpleNamespace(step=len(series), wall_time=wall_time, numpy=value))
-
-    def record(self, seq: int, *events: Any, tag: str = TAG) -> None:
-        """Appends a record."""
-        record = Record(
-            session=tag, seq=seq, wall_time=1.0, epoch=seq, step=seq, batch=seq, events=events
-        )
-        self.add(encode_record(record), tag=tag)
-
-    def list_runs(self, _: Any, **__: Any) -> list[Any]:
-        """As TensorBoard's."""
-        return self.runs
-
-    def list_tensors(self, _: Any, *, run_tag_filter: Any, **__: Any) -> Any:
-        """As TensorBoard's; fails while it loads."""
-        if self.hiccups:
-            self.hiccups -= 1
-            raise KeyError(TAG)
-        return {
-            run: {
-                tag: SimpleNamespace(max_step=len(series) - 1, max_wall_time=series[-1].wall_time)
-                for tag, series in tags.items()
-            }
-            for run, tags in self.data.items()
-            if run_tag_filter.runs is None or run in run_tag_filter.runs
-        }
-
-    def read_tensors(self, _: Any, *, run_tag_filter: Any, **__: Any) -> Any:
-        """As TensorBoard's."""
-        self.reads += run_tag_filter.tags
-        return {
-            run: {tag: list(tags[tag]) for tag in run_tag_filter.tags if tag in tags}
-            for run, tags in self.data.items()
-            if run in run_tag_filter.runs
-        }
 
 
 @pytest.fixture
@@ -125,10 +74,10 @@ def test_revision_of_the_list_is_that_of_the_timeline(provider: Provider, librar
     """Once the timeline was asked for, both routes agree; a new record changes both."""
     provider.record(0, SessionStarted())
     revision = library.snapshot(SCOPE, "pima").revision
-    assert library.overview(SCOPE)[0][0]["revision"] == revision
+    assert library.overview(SCOPE).views[0]["revision"] == revision
 
     provider.record(1, EpochEnded())
-    assert library.overview(SCOPE)[0][0]["revision"] != revision
+    assert library.overview(SCOPE).views[0]["revision"] != revision
     assert library.snapshot(SCOPE, "pima").revision != revision
 
 
@@ -145,7 +94,7 @@ def test_what_is_done_by_hand_is_shown_at_once(
 
     with ActionLog(tmp_path / "pima") as log:
         log.append(CheckpointAnnotated(id="c" * 16, pinned=True, note="good"))
-    revision = library.overview(SCOPE)[0][0]["revision"]
+    revision = library.overview(SCOPE).views[0]["revision"]
     after = library.snapshot(SCOPE, "pima")
     assert [(i.status, i.note) for i in after.timeline.checkpoints] == [("pinned", "good")]
     assert after.revision == revision != before.revision
@@ -261,3 +210,84 @@ def test_files_are_listed_again_only_when_it_is_time_to_look(
     for _ in range(150):
         library.overview(SCOPE)
     assert listed == 3
+
+
+def test_list_is_the_same_object_until_something_changes(
+    provider: Provider, library: Library
+) -> None:
+    """What was made of it is made once."""
+    provider.record(0, SessionStarted())
+    library.snapshot(SCOPE, "pima")
+    before = library.overview(SCOPE)
+    assert library.overview(SCOPE) is before
+
+    provider.record(1, EpochEnded())
+    assert library.overview(SCOPE) is not before
+
+
+def test_list_does_not_wait_for_a_run_that_is_being_read(
+    provider: Provider, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether anything is new is told at once, also while a long run is put together."""
+    provider.record(0, SessionStarted())
+    known = library.snapshot(SCOPE, "pima").revision
+    provider.record(1, EpochEnded())
+    reading, may_go_on = threading.Event(), threading.Event()
+    read = provider.read_tensors
+
+    def slowly(*args: Any, **options: Any) -> Any:
+        reading.set()
+        assert may_go_on.wait(60)
+        return read(*args, **options)
+
+    monkeypatch.setattr(provider, "read_tensors", slowly)
+    other = threading.Thread(target=library.snapshot, args=(SCOPE, "pima"))
+    other.start()
+    assert reading.wait(60)
+
+    assert library.overview(SCOPE).views[0]["revision"] != known
+
+    may_go_on.set()
+    other.join()
+    assert library.overview(SCOPE).views[0]["revision"] == library.snapshot(SCOPE, "pima").revision
+
+
+class _Other(GrpcDataProvider):
+    """Might ask who asks."""
+
+
+@pytest.mark.parametrize(
+    ("provider", "experiment", "shared"),
+    [
+        (MultiplexerDataProvider(None, ""), "", True),
+        (GrpcDataProvider("", None), "", True),
+        (GrpcDataProvider("", None), "123", False),
+        (_Other("", None), "", False),
+    ],
+)
+def test_only_what_anybody_would_get_is_shared(
+    provider: Any, experiment: str, shared: bool
+) -> None:
+    """With another provider, or for an experiment, everything is asked in the name of who asks."""
+    scope = Scope(context=None, experiment_id=experiment)
+
+    assert EventSource(provider).is_shared(scope) is shared
+
+
+def test_provider_that_may_tell_each_another_is_asked_for_each(
+    provider: Provider, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No answer that one may have is given to another, and no thread asks in somebody's name."""
+    contexts: list[Any] = []
+    listed = provider.list_tensors
+
+    def noting(context: Any, **options: Any) -> Any:
+        contexts.append(context)
+        return listed(context, **options)
+
+    monkeypatch.setattr(provider, "list_tensors", noting)
+    provider.record(0, SessionStarted())
+    for name in ("ada", "bob"):
+        library.overview(Scope(context=name, experiment_id=""))
+
+    assert contexts == ["ada", "bob"]

@@ -33,7 +33,7 @@ describe('requests', () => {
       [names(20, 1), 2],
       [names(20, 150), 4],
     ] as const) {
-      const none = { timelines: [], failures: [] };
+      const none = { timelines: [], failures: [], pending: [] };
       const calls = server(...Array.from({ length: requests }, () => answer(none)));
       const take = vi.fn();
       await httpApi().timelines(runs, take);
@@ -43,6 +43,22 @@ describe('requests', () => {
       const asked = urls.flatMap((url) => new URLSearchParams(url.split('?')[1]).getAll('run'));
       expect(asked.sort()).toEqual([...runs].sort());
     }
+  });
+
+  test('go on for the runs that a slow server did not get to', async () => {
+    const part = (run: string, pending: string[]) =>
+      answer({ timelines: [timeline({ run })], failures: [], pending });
+    const calls = server(part('a', ['b', 'c']), part('b', ['c']), part('c', []));
+    const taken: string[] = [];
+    await httpApi().timelines(['a', 'b', 'c'], ({ timelines }) => {
+      taken.push(...timelines.map(({ run }) => run));
+    });
+    expect(taken).toEqual(['a', 'b', 'c']);
+    expect(calls.mock.calls.map(([url]) => url.split('?')[1])).toEqual([
+      'run=a&run=b&run=c',
+      'run=b&run=c',
+      'run=c',
+    ]);
   });
 
   test('for no run at all are not made', async () => {

@@ -223,9 +223,12 @@ export function httpApi(): Api {
       return answer;
     },
     async timelines(runs, take) {
-      await inParallel(urlsOf(runs), async (url) =>
-        take(await read(await send(url, {}), decode.timelines)),
-      );
+      const ask = async (url: string): Promise<void> => {
+        const part = await read(await send(url, {}), decode.timelines);
+        take(part);
+        for (const next of urlsOf(part.pending)) await ask(next);
+      };
+      await inParallel(urlsOf(runs), ask);
     },
     async timeline(run) {
       return read(await send(query('timeline', { run }), {}), decode.timeline);

@@ -527,6 +527,7 @@ const error: Decoder<ErrorAnswer> = object({ error: failure });
 const timelines: Decoder<Timelines> = object({
   timelines: list(timeline),
   failures: list(object({ run: text, error: failure })),
+  pending: list(text),
 });
 
 /** One decoder per documented answer. */

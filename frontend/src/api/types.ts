@@ -204,6 +204,8 @@ export interface Timeline {
 export interface Timelines {
   timelines: Timeline[];
   failures: { run: string; error: ErrorAnswer['error'] }[];
+  /** Runs that the server did not get to, to be asked for again. */
+  pending: string[];
 }
 
 /** What does the same as a button, ready to paste. */

@@ -53,7 +53,7 @@ describe('polling', () => {
     api.timelines = async (_, take) => {
       for (const timeline of [A, B]) {
         await new Promise((resolve) => setTimeout(resolve, PATIENCE_MS));
-        take({ timelines: [timeline], failures: [] });
+        take({ timelines: [timeline], failures: [], pending: [] });
       }
     };
     const { store } = start(api);
@@ -116,7 +116,8 @@ describe('trouble', () => {
     const error = { code: 'internal' as const, message: 'Cannot read it.', hint: 'See the log.' };
     const api = fakeApi([A, B]);
     const { timelines } = api;
-    api.timelines = async (_, take) => take({ timelines: [B], failures: [{ run: 'a', error }] });
+    api.timelines = async (_, take) =>
+      take({ timelines: [B], failures: [{ run: 'a', error }], pending: [] });
     const { store } = start(api);
     await settle();
     expect([...store.models.value.keys()]).toEqual(['b']);

@@ -391,7 +391,11 @@ export function fakeApi(timelines: readonly Timeline[], part: Partial<Api> = {})
   return {
     runs: async () => answer,
     timelines: async (runs, take) =>
-      take({ timelines: timelines.filter(({ run }) => runs.includes(run)), failures: [] }),
+      take({
+        timelines: timelines.filter(({ run }) => runs.includes(run)),
+        failures: [],
+        pending: [],
+      }),
     timeline: async (run) => {
       const found = timelines.find((item) => item.run === run);
       if (found === undefined) throw new ApiError('not_found', `There is no run ${run}.`, '');
