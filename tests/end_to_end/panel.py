@@ -61,16 +61,16 @@ _REPORT_VIOLATIONS = """
 document.addEventListener('securitypolicyviolation', (event) =>
   console.error(`content security policy: ${event.violatedDirective} ${event.blockedURI}`));
 """
-# A plot is drawn in layers; one of them follows the pointer.
+# A plot is drawn in layers; two of them follow the pointer.
 _PICTURE = """
-(plot) => [...plot.querySelectorAll('canvas:not(.plot-focus)')].map((one) => one.toDataURL()).join()
+(plot) => [...plot.querySelectorAll('canvas:not(.plot-focus, .plot-crosshair)')].map((one) => one.toDataURL()).join()
 """
 # The share of a plot's columns that hold a colour. An edge is a mixture, hence the tolerance.
 _COLUMNS_OF_COLOUR = """
 (plot, [red, green, blue]) => {
   const near = (a, b) => Math.abs(a - b) < 24;
   const columns = new Set();
-  const layers = [...plot.querySelectorAll('canvas:not(.plot-focus)')];
+  const layers = [...plot.querySelectorAll('canvas:not(.plot-focus, .plot-crosshair)')];
   const { width } = layers[0];
   for (const layer of layers) {
     const { data } = layer.getContext('2d').getImageData(0, 0, width, layer.height);

@@ -15,19 +15,23 @@ export class Layer {
   }
 
   /**
-   * Calls `paint` with the emptied canvas, one unit of which is a CSS px, unless size and `shown` are
-   * those of last time.
+   * Calls `paint` with the emptied canvas, one unit of which is a CSS px, unless size, `view` and `items`
+   * are those of last time.
+   *
+   * Without items it is hidden: browsers work for every canvas in each frame.
    */
   draw(
     { width, height }: Size,
-    shown: readonly unknown[],
+    view: readonly unknown[],
+    items: readonly unknown[],
     paint: (ctx: CanvasRenderingContext2D) => void,
   ): void {
     const ratio = window.devicePixelRatio;
-    const all = [width, height, ratio, ...shown];
+    const all = [width, height, ratio, ...view, ...items];
     if (equalLists(all, this.#shown)) return;
     this.#shown = all;
     const { canvas } = this;
+    canvas.hidden = items.length === 0;
     const [columns, rows] = [Math.round(width * ratio), Math.round(height * ratio)];
     if (canvas.width !== columns || canvas.height !== rows) {
       canvas.width = columns;

@@ -3,8 +3,8 @@
  * its own, one above the other, and above them what follows the pointer.
  *
  * Knows nothing of runs or stores: it is told what to draw, and tells what the pointer does. Pointing
- * draws nothing anew but the curves in focus: the crosshair and the ring are elements that move. News
- * of one run draw nothing anew of the others.
+ * draws nothing anew but the curves in focus and the crosshair, which is a layer, too: an element that
+ * moves is more work for a browser than all the rest. News of one run draw nothing anew of the others.
  */
 import type { DrawnCurve } from '../layout/curves';
 import {
@@ -92,8 +92,8 @@ export class Plot {
   readonly #growing = new Layer('plot-growing');
   readonly #front = new Layer('plot-focus');
   readonly #marks = new Layer('plot-marks');
+  readonly #crosshair = new Layer('plot-crosshair');
   readonly #over = element('plot-over');
-  readonly #crosshair = element('plot-crosshair');
   readonly #brush = element('plot-brush');
   readonly #ring = element('plot-ring');
   readonly #frame: PlotFrame;
@@ -121,8 +121,8 @@ export class Plot {
     this.#size = size;
     this.#content = content;
     this.#events = events;
-    this.#over.append(this.#brush, this.#crosshair, this.#ring);
-    const layers = [this.#base, this.#growing, this.#front, this.#marks];
+    this.#over.append(this.#brush, this.#ring);
+    const layers = [this.#base, this.#growing, this.#front, this.#marks, this.#crosshair];
     parent.replaceChildren(...layers.map(({ canvas }) => canvas), this.#over);
     this.#listen();
     this.#draw();
@@ -156,7 +156,7 @@ export class Plot {
   /** Moves the crosshair to an x, or away. */
   point(x: number | null): void {
     this.#pointed = x;
-    if (!this.#due) this.#placeCrosshair();
+    if (!this.#due) this.#drawCrosshair();
   }
 
   get #area(): Area {
@@ -184,11 +184,14 @@ export class Plot {
     if (inside) this.#ring.style.transform = `translate(${left}px,${top}px)`;
   }
 
-  #placeCrosshair(): void {
-    const left = this.#pointed === null ? -1 : this.#scaleX.toPixel(this.#pointed);
-    const inside = left >= 0 && left <= this.#area.width;
-    this.#crosshair.hidden = !inside;
-    if (inside) this.#crosshair.style.transform = `translate(${Math.round(left)}px)`;
+  #drawCrosshair(): void {
+    const { left, top, width, height } = this.#area;
+    const x = this.#pointed === null ? -1 : Math.round(this.#scaleX.toPixel(this.#pointed));
+    const items = x >= 0 && x <= width ? [x] : [];
+    this.#crosshair.draw(this.#size, [top, height], items, (ctx) => {
+      ctx.fillStyle = this.#frame.tokens.edge;
+      for (const at of items) ctx.fillRect(left + at, top, 1, height);
+    });
   }
 
   #listen(): void {
@@ -239,7 +242,7 @@ export class Plot {
     this.#drawFocus();
     this.#drawMarks();
     this.#placeRing();
-    this.#placeCrosshair();
+    this.#drawCrosshair();
   }
 
   /** Curves that grow move above those at rest, which then stay as they are. */
@@ -258,19 +261,22 @@ export class Plot {
     this.#before = present;
     const resting = new Set(this.#resting);
     const growing = curves.filter((curve) => !resting.has(curve));
-    this.#base.draw(this.#size, [...this.#view, ...hairlines, ...this.#resting], (ctx) => {
-      this.#paintAxes(ctx);
-      this.#paintHairlines(ctx);
-      this.#paintCurves(ctx, this.#resting);
-    });
-    this.#growing.draw(this.#size, [...this.#view, ...growing], (ctx) =>
-      this.#paintCurves(ctx, growing),
+    this.#base.draw(
+      this.#size,
+      this.#view,
+      [this.#frame, ...hairlines, ...this.#resting],
+      (ctx) => {
+        this.#paintAxes(ctx);
+        this.#paintHairlines(ctx);
+        this.#paintCurves(ctx, this.#resting);
+      },
     );
+    this.#growing.draw(this.#size, this.#view, growing, (ctx) => this.#paintCurves(ctx, growing));
   }
 
   #drawFocus(): void {
     if (this.#frame.y === 'lanes') return;
-    this.#front.draw(this.#size, [...this.#view, ...this.#focused], (ctx) =>
+    this.#front.draw(this.#size, this.#view, this.#focused, (ctx) =>
       this.#paintCurves(ctx, this.#focused, this.#frame.tokens.bg),
     );
   }
@@ -280,8 +286,8 @@ export class Plot {
     const area = this.#area;
     this.#placed = placeMarks(marks, this.#scaleX.toPixel, this.#scaleY.toPixel, area, selectedKey);
     const shown = this.#placed.map(({ mark }) => mark);
-    const seen = [...this.#view, selectedKey, ...Object.values(assumed ?? {}), ...shown];
-    this.#marks.draw(this.#size, seen, (ctx) => {
+    const items = [...Object.values(assumed ?? {}), ...shown];
+    this.#marks.draw(this.#size, [...this.#view, selectedKey], items, (ctx) => {
       this.#paintAssumed(ctx);
       this.#paintMarks(ctx);
     });
