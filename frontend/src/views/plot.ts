@@ -3,8 +3,8 @@
  * its own, one above the other, and above them what follows the pointer.
  *
  * Knows nothing of runs or stores: it is told what to draw, and tells what the pointer does. Pointing
- * draws nothing anew but the curves in focus and the crosshair, which is a layer, too: an element that
- * moves is more work for a browser than all the rest. News of one run draw nothing anew of the others.
+ * draws nothing anew but the curves in focus and the crosshair. News of one run draw nothing anew of the
+ * others.
  */
 import type { DrawnCurve } from '../layout/curves';
 import {
@@ -24,7 +24,7 @@ import type { Tokens } from '../model/tokens';
 import { type Area, drawAxes } from './draw-axes';
 import { drawCurve } from './draw-curve';
 import { drawLabel, drawMark, drawSelection } from './draw-mark';
-import { Layer, type Size } from './layer';
+import { Layer, Screen, type Size } from './layer';
 import { watchPointer } from './plot-pointer';
 
 export type YScale = 'linear' | 'log' | 'lanes';
@@ -92,7 +92,7 @@ export class Plot {
   readonly #growing = new Layer('plot-growing');
   readonly #front = new Layer('plot-focus');
   readonly #marks = new Layer('plot-marks');
-  readonly #crosshair = new Layer('plot-crosshair');
+  readonly #screen: Screen;
   readonly #over = element('plot-over');
   readonly #brush = element('plot-brush');
   readonly #ring = element('plot-ring');
@@ -122,8 +122,10 @@ export class Plot {
     this.#content = content;
     this.#events = events;
     this.#over.append(this.#brush, this.#ring);
-    const layers = [this.#base, this.#growing, this.#front, this.#marks, this.#crosshair];
-    parent.replaceChildren(...layers.map(({ canvas }) => canvas), this.#over);
+    const layers = [this.#base, this.#growing, this.#front, this.#marks];
+    this.#screen = new Screen('plot-screen', layers);
+    const canvases = [...layers, this.#screen].map(({ canvas }) => canvas);
+    parent.replaceChildren(...canvases, this.#over);
     this.#listen();
     this.#draw();
   }
@@ -144,7 +146,7 @@ export class Plot {
   focus(curves: readonly DrawnCurve[]): void {
     if (curves.length === 0 && this.#focused.length === 0) return;
     this.#focused = curves;
-    if (!this.#due) this.#drawFocus();
+    if (!this.#due && this.#drawFocus()) this.#screen.show(this.#size);
   }
 
   /** Rings the target, or nothing. */
@@ -187,11 +189,8 @@ export class Plot {
   #drawCrosshair(): void {
     const { left, top, width, height } = this.#area;
     const x = this.#pointed === null ? -1 : Math.round(this.#scaleX.toPixel(this.#pointed));
-    const items = x >= 0 && x <= width ? [x] : [];
-    this.#crosshair.draw(this.#size, [top, height], items, (ctx) => {
-      ctx.fillStyle = this.#frame.tokens.edge;
-      for (const at of items) ctx.fillRect(left + at, top, 1, height);
-    });
+    const color = this.#frame.tokens.edge;
+    this.#screen.rule(x >= 0 && x <= width ? { left: left + x, top, height, color } : null);
   }
 
   #listen(): void {
@@ -238,15 +237,14 @@ export class Plot {
     for (const side of ['left', 'top', 'width', 'height'] as const) {
       this.#over.style[side] = `${area[side]}px`;
     }
-    this.#drawBase();
-    this.#drawFocus();
-    this.#drawMarks();
+    const drawn = [this.#drawBase(), this.#drawFocus(), this.#drawMarks()];
+    if (drawn.includes(true)) this.#screen.show(this.#size);
     this.#placeRing();
     this.#drawCrosshair();
   }
 
   /** Curves that grow move above those at rest, which then stay as they are. */
-  #drawBase(): void {
+  #drawBase(): boolean {
     const { curves, hairlines } = this.#content;
     const present = new Set(curves);
     const unchanged = curves.filter((curve) => this.#before.has(curve));
@@ -261,7 +259,7 @@ export class Plot {
     this.#before = present;
     const resting = new Set(this.#resting);
     const growing = curves.filter((curve) => !resting.has(curve));
-    this.#base.draw(
+    const atRest = this.#base.draw(
       this.#size,
       this.#view,
       [this.#frame, ...hairlines, ...this.#resting],
@@ -271,23 +269,26 @@ export class Plot {
         this.#paintCurves(ctx, this.#resting);
       },
     );
-    this.#growing.draw(this.#size, this.#view, growing, (ctx) => this.#paintCurves(ctx, growing));
+    const moving = this.#growing.draw(this.#size, this.#view, growing, (ctx) =>
+      this.#paintCurves(ctx, growing),
+    );
+    return atRest || moving;
   }
 
-  #drawFocus(): void {
-    if (this.#frame.y === 'lanes') return;
-    this.#front.draw(this.#size, this.#view, this.#focused, (ctx) =>
+  #drawFocus(): boolean {
+    if (this.#frame.y === 'lanes') return false;
+    return this.#front.draw(this.#size, this.#view, this.#focused, (ctx) =>
       this.#paintCurves(ctx, this.#focused, this.#frame.tokens.bg),
     );
   }
 
-  #drawMarks(): void {
+  #drawMarks(): boolean {
     const { marks, selectedKey, assumed } = this.#content;
     const area = this.#area;
     this.#placed = placeMarks(marks, this.#scaleX.toPixel, this.#scaleY.toPixel, area, selectedKey);
     const shown = this.#placed.map(({ mark }) => mark);
     const items = [...Object.values(assumed ?? {}), ...shown];
-    this.#marks.draw(this.#size, [...this.#view, selectedKey], items, (ctx) => {
+    return this.#marks.draw(this.#size, [...this.#view, selectedKey], items, (ctx) => {
       this.#paintAssumed(ctx);
       this.#paintMarks(ctx);
     });
