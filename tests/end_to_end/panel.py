@@ -65,16 +65,17 @@ _REPORT_VIOLATIONS = """
 document.addEventListener('securitypolicyviolation', (event) =>
   console.error(`content security policy: ${event.violatedDirective} ${event.blockedURI}`));
 """
-# A plot is drawn in layers; one of them follows the pointer.
+# A plot is drawn in layers, which its screen puts together; one of them follows the pointer.
 _PICTURE = """
-(plot) => [...plot.querySelectorAll('canvas:not(.plot-focus)')].map((one) => one.toDataURL()).join()
+(plot) => [...plot.querySelectorAll('canvas:not(.plot-focus, .plot-screen)')]
+  .map((one) => one.toDataURL()).join()
 """
 # The share of a plot's columns that hold a colour. An edge is a mixture, hence the tolerance.
 _COLUMNS_OF_COLOUR = """
 (plot, [red, green, blue]) => {
   const near = (a, b) => Math.abs(a - b) < 24;
   const columns = new Set();
-  const layers = [...plot.querySelectorAll('canvas:not(.plot-focus)')];
+  const layers = [...plot.querySelectorAll('canvas:not(.plot-focus, .plot-screen)')];
   const { width } = layers[0];
   for (const layer of layers) {
     const { data } = layer.getContext('2d').getImageData(0, 0, width, layer.height);
@@ -84,6 +85,21 @@ _COLUMNS_OF_COLOUR = """
     }
   }
   return columns.size / width;
+}
+"""
+# The columns of a plot's screen that are a line in the colour of the crosshair.
+_CROSSHAIRS = """
+(plot) => {
+  const edge = getComputedStyle(plot).getPropertyValue('--edge').trim();
+  const colour = [1, 3, 5].map((at) => parseInt(edge.slice(at, at + 2), 16));
+  const screen = plot.querySelector('.plot-screen');
+  const { width, height } = screen;
+  const { data } = screen.getContext('2d').getImageData(0, 0, width, height);
+  const counts = new Array(width).fill(0);
+  for (let i = 0; i < data.length; i += 4) {
+    if (colour.every((value, k) => data[i + k] === value)) counts[(i / 4) % width]++;
+  }
+  return counts.filter((count) => count > 0.8 * height).length;
 }
 """
 _TABLE = """
@@ -334,6 +350,11 @@ class Panel:
         """How much of the width of a plot is drawn on in a colour, from 0 to 1."""
         share: float = plot.evaluate(_COLUMNS_OF_COLOUR, colour)
         return share
+
+    def crosshairs(self, plot: Locator) -> int:
+        """Returns how many crosshairs a plot has."""
+        found: int = plot.evaluate(_CROSSHAIRS)
+        return found
 
     def picture(self, plot: Locator) -> str:
         """What is drawn in a plot; equal for equal pictures."""

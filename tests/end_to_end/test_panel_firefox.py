@@ -54,7 +54,7 @@ def test_mouse_points_at_marks_and_opens_them(panel: Panel) -> None:
     panel.page.mouse.move(x, y)
     expect(panel.readout).to_contain_text("pima · epoch 9 · val_accuracy 0.7600 · Best")
     for plot in (panel.chart, panel.learning_rates, panel.lanes):
-        expect(plot.locator(".plot-crosshair")).to_be_visible()
+        assert panel.crosshairs(plot) == 1
 
     panel.page.mouse.click(x, y)
 

@@ -3,8 +3,8 @@
  * its own, one above the other, and above them what follows the pointer.
  *
  * Knows nothing of runs or stores: it is told what to draw, and tells what the pointer does. Pointing
- * draws nothing anew but the curves in focus: the crosshair and the ring are elements that move. News
- * of one run draw nothing anew of the others.
+ * draws nothing anew but the curves in focus and the crosshair. News of one run draw nothing anew of the
+ * others.
  */
 import type { DrawnCurve } from '../layout/curves';
 import {
@@ -24,7 +24,7 @@ import type { Tokens } from '../model/tokens';
 import { type Area, drawAxes } from './draw-axes';
 import { drawCurve } from './draw-curve';
 import { drawLabel, drawMark, drawSelection } from './draw-mark';
-import { Layer, type Size } from './layer';
+import { Layer, Screen, type Size } from './layer';
 import { watchPointer } from './plot-pointer';
 
 export type YScale = 'linear' | 'log' | 'lanes';
@@ -92,8 +92,8 @@ export class Plot {
   readonly #growing = new Layer('plot-growing');
   readonly #front = new Layer('plot-focus');
   readonly #marks = new Layer('plot-marks');
+  readonly #screen: Screen;
   readonly #over = element('plot-over');
-  readonly #crosshair = element('plot-crosshair');
   readonly #brush = element('plot-brush');
   readonly #ring = element('plot-ring');
   readonly #frame: PlotFrame;
@@ -121,9 +121,11 @@ export class Plot {
     this.#size = size;
     this.#content = content;
     this.#events = events;
-    this.#over.append(this.#brush, this.#crosshair, this.#ring);
+    this.#over.append(this.#brush, this.#ring);
     const layers = [this.#base, this.#growing, this.#front, this.#marks];
-    parent.replaceChildren(...layers.map(({ canvas }) => canvas), this.#over);
+    this.#screen = new Screen('plot-screen', layers);
+    const canvases = [...layers, this.#screen].map(({ canvas }) => canvas);
+    parent.replaceChildren(...canvases, this.#over);
     this.#listen();
     this.#draw();
   }
@@ -144,7 +146,7 @@ export class Plot {
   focus(curves: readonly DrawnCurve[]): void {
     if (curves.length === 0 && this.#focused.length === 0) return;
     this.#focused = curves;
-    if (!this.#due) this.#drawFocus();
+    if (!this.#due && this.#drawFocus()) this.#screen.show(this.#size);
   }
 
   /** Rings the target, or nothing. */
@@ -156,7 +158,7 @@ export class Plot {
   /** Moves the crosshair to an x, or away. */
   point(x: number | null): void {
     this.#pointed = x;
-    if (!this.#due) this.#placeCrosshair();
+    if (!this.#due) this.#drawCrosshair();
   }
 
   get #area(): Area {
@@ -184,11 +186,11 @@ export class Plot {
     if (inside) this.#ring.style.transform = `translate(${left}px,${top}px)`;
   }
 
-  #placeCrosshair(): void {
-    const left = this.#pointed === null ? -1 : this.#scaleX.toPixel(this.#pointed);
-    const inside = left >= 0 && left <= this.#area.width;
-    this.#crosshair.hidden = !inside;
-    if (inside) this.#crosshair.style.transform = `translate(${Math.round(left)}px)`;
+  #drawCrosshair(): void {
+    const { left, top, width, height } = this.#area;
+    const x = this.#pointed === null ? -1 : Math.round(this.#scaleX.toPixel(this.#pointed));
+    const color = this.#frame.tokens.edge;
+    this.#screen.rule(x >= 0 && x <= width ? { left: left + x, top, height, color } : null);
   }
 
   #listen(): void {
@@ -235,15 +237,14 @@ export class Plot {
     for (const side of ['left', 'top', 'width', 'height'] as const) {
       this.#over.style[side] = `${area[side]}px`;
     }
-    this.#drawBase();
-    this.#drawFocus();
-    this.#drawMarks();
+    const drawn = [this.#drawBase(), this.#drawFocus(), this.#drawMarks()];
+    if (drawn.includes(true)) this.#screen.show(this.#size);
     this.#placeRing();
-    this.#placeCrosshair();
+    this.#drawCrosshair();
   }
 
   /** Curves that grow move above those at rest, which then stay as they are. */
-  #drawBase(): void {
+  #drawBase(): boolean {
     const { curves, hairlines } = this.#content;
     const present = new Set(curves);
     const unchanged = curves.filter((curve) => this.#before.has(curve));
@@ -258,30 +259,36 @@ export class Plot {
     this.#before = present;
     const resting = new Set(this.#resting);
     const growing = curves.filter((curve) => !resting.has(curve));
-    this.#base.draw(this.#size, [...this.#view, ...hairlines, ...this.#resting], (ctx) => {
-      this.#paintAxes(ctx);
-      this.#paintHairlines(ctx);
-      this.#paintCurves(ctx, this.#resting);
-    });
-    this.#growing.draw(this.#size, [...this.#view, ...growing], (ctx) =>
+    const atRest = this.#base.draw(
+      this.#size,
+      this.#view,
+      [this.#frame, ...hairlines, ...this.#resting],
+      (ctx) => {
+        this.#paintAxes(ctx);
+        this.#paintHairlines(ctx);
+        this.#paintCurves(ctx, this.#resting);
+      },
+    );
+    const moving = this.#growing.draw(this.#size, this.#view, growing, (ctx) =>
       this.#paintCurves(ctx, growing),
     );
+    return atRest || moving;
   }
 
-  #drawFocus(): void {
-    if (this.#frame.y === 'lanes') return;
-    this.#front.draw(this.#size, [...this.#view, ...this.#focused], (ctx) =>
+  #drawFocus(): boolean {
+    if (this.#frame.y === 'lanes') return false;
+    return this.#front.draw(this.#size, this.#view, this.#focused, (ctx) =>
       this.#paintCurves(ctx, this.#focused, this.#frame.tokens.bg),
     );
   }
 
-  #drawMarks(): void {
+  #drawMarks(): boolean {
     const { marks, selectedKey, assumed } = this.#content;
     const area = this.#area;
     this.#placed = placeMarks(marks, this.#scaleX.toPixel, this.#scaleY.toPixel, area, selectedKey);
     const shown = this.#placed.map(({ mark }) => mark);
-    const seen = [...this.#view, selectedKey, ...Object.values(assumed ?? {}), ...shown];
-    this.#marks.draw(this.#size, seen, (ctx) => {
+    const items = [...Object.values(assumed ?? {}), ...shown];
+    return this.#marks.draw(this.#size, [...this.#view, selectedKey], items, (ctx) => {
       this.#paintAssumed(ctx);
       this.#paintMarks(ctx);
     });
