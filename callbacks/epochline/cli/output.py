@@ -36,7 +36,6 @@ __all__ = [
     "verbatim",
 ]
 
-_quoted: Final = json.encoder.encode_basestring_ascii
 _UNCUT: Final = 100_000
 _GAP: Final = 2
 _MARK: Final = "x"
@@ -147,28 +146,17 @@ def _wrapped(item: Grid) -> Table:
 
 def emit_json(value: Any) -> None:
     """Prints a value as JSON; numbers that JSON does not know become `"NaN"`, `"Infinity"`, …."""
-    print(_indented(value, "\n"))
+    print(json.dumps(_finite(value), indent=2, allow_nan=False))
 
 
-def _indented(value: Any, line: str) -> str:
-    """Returns a value as `json.dumps` with `indent=2` does, in a third of its time.
-
-    Args:
-        value: Of strings, numbers, lists and dicts with strings as keys.
-        line: What begins a line at its depth.
-    """
-    inner = f"{line}  "
+def _finite(value: Any) -> Any:
     if isinstance(value, dict):
-        fields = [f"{inner}{_quoted(key)}: {_indented(item, inner)}" for key, item in value.items()]
-        return f"{{{','.join(fields)}{line}}}" if fields else "{}"
+        return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        items = [f"{inner}{_indented(item, inner)}" for item in value]
-        return f"[{','.join(items)}{line}]" if items else "[]"
-    if isinstance(value, str):
-        return _quoted(value)
+        return [_finite(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
-        return _quoted(plain_number(value))
-    return json.dumps(value)
+        return plain_number(value)
+    return value
 
 
 def plain_number(value: float) -> str:
