@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ from epochline.events import (
     Tier,
 )
 from epochline.timeline import Timeline, build_timeline
+from tests.core.strategies import events_of
 
 A, B = "a" * 16, "b" * 16
 TRASH = "timeline/control/trash/1/1.weights.h5"
@@ -60,6 +62,16 @@ def _demoted(size: int = 40, tier: Tier = Tier.WITHOUT_OPTIMIZER) -> CheckpointD
 def _only(*records: Record, sizes: dict[str, int | None] | None = None) -> CheckpointEntry:
     (item,) = build_timeline(records).with_files(sizes or {}).checkpoints
     return item
+
+
+@given(events_of(CheckpointSaved))
+def test_entry_tells_what_was_recorded_of_its_save(event: CheckpointSaved) -> None:
+    """Field by field, under the same names."""
+    entry = build_timeline([_record(1, event)]).checkpoints[0]
+    names = {spec.name for spec in fields(CheckpointEntry)}
+    shared = {spec.name: getattr(event, spec.name) for spec in fields(event) if spec.name in names}
+    assert len(shared) > 1
+    assert {name: getattr(entry, name) for name in shared} == shared
 
 
 def test_the_newest_word_counts() -> None:
