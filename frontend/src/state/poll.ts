@@ -14,7 +14,7 @@ import type { Store } from './store';
 export const POLL_MS = 2_000;
 export const RETRY_MS = 5_000;
 /** What a slow server has answered so far is shown after this time; a quick one's all at once. */
-export const PATIENCE_MS = 500;
+export const PATIENCE_MS = 1_000;
 
 export interface Poller {
   /** Asks now, or as soon as the round under way is done. */
