@@ -154,6 +154,13 @@ def _json(body: bytes) -> Any:
 # ---- what is asked ------------------------------------------------------------------------------
 
 
+class Asked(NamedTuple):
+    """How many bytes came, and when the first came of what is drawn."""
+
+    size: int
+    first: float
+
+
 def ask_checkpoints(server: Server) -> Asked:
     """Asks for all that the Checkpoints tab draws first."""
     _, _, body = server.ask(f"{_OURS}runs")
@@ -182,13 +189,6 @@ def ask_time_series(server: Server) -> Asked:
     requests = json.dumps([{"plugin": "scalars", "tag": _TAG}])
     size = len(body) + len(server.ask(f"{_THEIRS}timeSeries", form={"requests": requests})[2])
     return Asked(size=size, first=time.perf_counter())
-
-
-class Asked(NamedTuple):
-    """How many bytes came, and when the first came of what is drawn."""
-
-    size: int
-    first: float
 
 
 ASKERS: Final[dict[str, Callable[[Server], Asked]]] = {

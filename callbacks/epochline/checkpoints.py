@@ -429,7 +429,7 @@ def _session_at(trained: Sequence[Record], wall_time: float) -> str:
 
 
 def _saved(record: Record, event: CheckpointSaved) -> _Values:
-    # One by one: to find out which they are takes ten times as long.
+    # One by one, in a third of the time of `_taker`; there may be ten thousand.
     return {
         "session": record.session,
         "epoch": record.epoch,

@@ -24,6 +24,7 @@ from tensorboard.backend import http_util
 from werkzeug.wrappers import Request, Response
 
 __all__ = [
+    "PIECE_SECONDS",
     "Answer",
     "ApiError",
     "ErrorCode",
@@ -45,6 +46,8 @@ _logger = logging.getLogger("tensorboard")
 
 JSON: Final = "application/json"
 NOT_MODIFIED: Final = 304
+PIECE_SECONDS: Final = 0.5
+"""After which an answer is given with what there is by then, where the rest can be asked for."""
 
 _LARGE_BYTES: Final = 100_000
 _THOROUGH: Final = 5

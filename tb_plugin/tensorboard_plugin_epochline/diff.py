@@ -34,16 +34,14 @@ from epochline.errors import CheckpointCorruptError, CheckpointMissingError, Eve
 from epochline.layout import Layout
 from epochline.statistics import Measurements
 from epochline.timeline import CheckpointEntry
-from tensorboard_plugin_epochline.answers import ApiError, ErrorCode, rounded
+from tensorboard_plugin_epochline.answers import PIECE_SECONDS, ApiError, ErrorCode, rounded
 from tensorboard_plugin_epochline.directories import RunDirectory
 from tensorboard_plugin_epochline.file_watch import FileStamp, stamp_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["PIECE_SECONDS", "Comparisons", "Side"]
-
-PIECE_SECONDS = 0.5
+__all__ = ["Comparisons", "Side"]
 """How long one request goes on with a comparison."""
 
 _AT_ONCE: Final = 2  # requests that read; the others wait for their turn

@@ -27,6 +27,7 @@ from epochline.writer import PLUGIN_NAME
 from tensorboard_plugin_epochline import audit
 from tensorboard_plugin_epochline.actions import ACTIONS, Action, plan, retention_rule
 from tensorboard_plugin_epochline.answers import (
+    PIECE_SECONDS,
     Answer,
     ApiError,
     ErrorCode,
@@ -42,7 +43,7 @@ from tensorboard_plugin_epochline.answers import (
 )
 from tensorboard_plugin_epochline.assets import ENTRY, Assets
 from tensorboard_plugin_epochline.averages import mean_plan
-from tensorboard_plugin_epochline.diff import PIECE_SECONDS, Comparisons, Side
+from tensorboard_plugin_epochline.diff import Comparisons, Side
 from tensorboard_plugin_epochline.directories import RunDirectories, RunDirectory
 from tensorboard_plugin_epochline.guard import (
     Policy,
