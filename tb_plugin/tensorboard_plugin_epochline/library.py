@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -90,11 +90,11 @@ class Overview:
     """What there is at one moment.
 
     Attributes:
-        views: Views of the run groups with records.
+        views: View of each run group with records, by its name.
         others: How many run groups have none.
     """
 
-    views: Sequence[dict[str, object]]
+    views: Mapping[str, dict[str, object]]
     others: int
 
 
@@ -196,13 +196,14 @@ class Library:
         self._directories = directories
         self._stories: OrderedDict[str, _Story] = OrderedDict()
         self._lock = threading.Lock()
-        self._overview = Overview(views=(), others=0)
+        self._overview = Overview(views={}, others=0)
         self._lookout = Lookout(lambda: self._look(Scope.of_nobody()))
 
     def overview(self, scope: Scope) -> Overview:
         """Returns what there is; no record is read for it.
 
-        As long as nothing changes it is the same object.
+        As long as nothing changes it is the same object. It tells no older revision of a run than a
+        snapshot had before.
 
         Args:
             scope: In whose name.
@@ -216,7 +217,7 @@ class Library:
     def _look(self, scope: Scope) -> Overview:
         groups = self.source.groups(scope)
         marks = self.source.marks(scope)
-        views: list[dict[str, object]] = []
+        views: dict[str, dict[str, object]] = {}
         for group in groups.values():
             own = _merged(group, marks)
             if own:
@@ -224,7 +225,7 @@ class Library:
                     story = self._stories.get(group.name)
                 revision = story.revision(own) if story else _revision(own)
                 last = max(mark.last_wall_time for mark in own.values())
-                views.append(run_view(group, revision, last))
+                views[group.name] = run_view(group, revision, last)
         others = len(groups) - len(views)
         before = self._overview
         if (before.views, before.others) != (views, others):
@@ -281,7 +282,12 @@ class Library:
                 f"The run {group.name!r} has no Epochline data.",
                 "Add epochline.callbacks.Timeline(...) to the callbacks of fit.",
             )
-        return self._story(group.name, next(iter(own)).run).snapshot(self.source, scope, own)
+        story = self._story(group.name, next(iter(own)).run)
+        snapshot = story.snapshot(self.source, scope, own)
+        seen = self._lookout.seen
+        if seen is not None and seen.views.get(group.name, {}).get("revision") != snapshot.revision:
+            self._lookout.expire()
+        return snapshot
 
     def _story(self, name: str, tensorboard_run: str) -> _Story:
         with self._lock:

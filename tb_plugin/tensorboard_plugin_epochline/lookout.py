@@ -63,6 +63,12 @@ class Lookout(Generic[_T]):
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
 
+    @property
+    def seen(self) -> _T | None:
+        """What was seen last, however long ago; None before a look and after a failed one."""
+        seen = self._seen
+        return seen.value if seen is not None else None
+
     def latest(self) -> _T:
         """Returns what was seen last, looking first when that is too long ago.
 

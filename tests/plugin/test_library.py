@@ -25,7 +25,7 @@ from epochline.events import (
     SessionStarted,
 )
 from epochline.timeline import Timeline
-from tensorboard_plugin_epochline import file_watch
+from tensorboard_plugin_epochline import file_watch, lookout
 from tensorboard_plugin_epochline.answers import ApiError
 from tensorboard_plugin_epochline.directories import RunDirectories
 from tensorboard_plugin_epochline.library import Library, RunFailure, Snapshot
@@ -53,6 +53,10 @@ def _view(library: Library) -> dict[str, Any]:
     return view
 
 
+def _listed(library: Library) -> object:
+    return library.overview(SCOPE).views["pima"]["revision"]
+
+
 def test_only_what_has_grown_is_read(provider: Provider, library: Library) -> None:
     """An ended session is read once, and a list of runs reads nothing."""
     other = "epochline/" + "b" * 16
@@ -74,10 +78,10 @@ def test_revision_of_the_list_is_that_of_the_timeline(provider: Provider, librar
     """Once the timeline was asked for, both routes agree; a new record changes both."""
     provider.record(0, SessionStarted())
     revision = library.snapshot(SCOPE, "pima").revision
-    assert library.overview(SCOPE).views[0]["revision"] == revision
+    assert _listed(library) == revision
 
     provider.record(1, EpochEnded())
-    assert library.overview(SCOPE).views[0]["revision"] != revision
+    assert _listed(library) != revision
     assert library.snapshot(SCOPE, "pima").revision != revision
 
 
@@ -94,7 +98,7 @@ def test_what_is_done_by_hand_is_shown_at_once(
 
     with ActionLog(tmp_path / "pima") as log:
         log.append(CheckpointAnnotated(id="c" * 16, pinned=True, note="good"))
-    revision = library.overview(SCOPE).views[0]["revision"]
+    revision = _listed(library)
     after = library.snapshot(SCOPE, "pima")
     assert [(i.status, i.note) for i in after.timeline.checkpoints] == [("pinned", "good")]
     assert after.revision == revision != before.revision
@@ -245,11 +249,32 @@ def test_list_does_not_wait_for_a_run_that_is_being_read(
     other.start()
     assert reading.wait(60)
 
-    assert library.overview(SCOPE).views[0]["revision"] != known
+    assert _listed(library) != known
 
     may_go_on.set()
     other.join()
-    assert library.overview(SCOPE).views[0]["revision"] == library.snapshot(SCOPE, "pima").revision
+    assert _listed(library) == library.snapshot(SCOPE, "pima").revision
+
+
+def test_list_never_tells_an_older_revision_than_a_timeline_did(
+    provider: Provider, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was seen of all runs a moment ago is looked at anew once a timeline knows more."""
+    monkeypatch.setattr(EventSource, "is_shared", lambda *_: True)
+    monkeypatch.setattr(lookout, "OLDEST_SECONDS", 1e6)
+    monkeypatch.setattr(lookout, "IDLE_SECONDS", 0.0)  # its thread ends with the test
+    provider.record(0, SessionStarted())
+    known = library.snapshot(SCOPE, "pima").revision
+    assert _listed(library) == known
+    provider.record(1, EpochEnded())
+    assert _listed(library) == known
+
+    revision = library.snapshot(SCOPE, "pima").revision
+
+    assert _listed(library) == revision != known
+    for thread in threading.enumerate():
+        if thread.name == "epochline-lookout":
+            thread.join()
 
 
 class _Other(GrpcDataProvider):
