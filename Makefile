@@ -77,7 +77,7 @@ kill-test: $(VENV)/installed-test ## Kills whole trainings; alone, because it ke
 
 # The short forms of these run with `make python-test`.
 .PHONY: soak
-soak: $(VENV)/installed-test ## Thousands of kills, faults and power losses; takes hours, before a release
+soak: $(VENV)/installed-test ## Thousands of kills, faults and power losses; before a release
 	EPOCHLINE_KILLS=1001 EPOCHLINE_FAULTS=1000 $(BIN)/pytest -n $(WORKERS) \
 		tests/store/test_kills.py tests/store/test_power_loss.py tests/store/test_faults.py \
 		tests/callbacks/test_save_faults.py $(PYTEST_ARGS)

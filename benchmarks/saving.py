@@ -56,6 +56,8 @@ _MEGABYTE: Final = 10**6
 _SLOTS: Final = 3  # a weight, and two moments of Adam
 _BATCH: Final = 4
 _BLOCK: Final = 8 << 20
+# What is being written in the background gets another name while it is looked at.
+_VANISHING: Final = contextlib.suppress(FileNotFoundError)
 
 
 def _timeline(directory: str) -> Any:
@@ -169,17 +171,17 @@ def _written(directory: Path) -> list[float]:
         for name in names:
             if "tfevents" in name:
                 continue
-            # What is being written in the background gets another name meanwhile.
-            with contextlib.suppress(FileNotFoundError):
+            with _VANISHING:
                 times.append(os.stat(os.path.join(parent, name)).st_ctime)
     return times
 
 
 def _sync(directory: Path) -> None:
     for path in (directory, *directory.rglob("*")):
-        descriptor = os.open(path, os.O_RDONLY)
-        os.fsync(descriptor)
-        os.close(descriptor)
+        with _VANISHING:
+            descriptor = os.open(path, os.O_RDONLY)
+            os.fsync(descriptor)
+            os.close(descriptor)
 
 
 def _fit(model: Any, size: str, callbacks: list[Any], epochs: int) -> None:
@@ -324,16 +326,17 @@ def measure(
     for repetition, peer in in_turns(peers, args.repeats):
         directory = tempfile.mkdtemp(dir=root)
         child = [sys.executable, "-m", "benchmarks.saving", "--child", peer, size, directory]
-        told = subprocess.run(
+        ran = subprocess.run(
             [*child, str(args.saves)],
-            check=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            check=False,
+            capture_output=True,
             text=True,
             env=os.environ | quiet,
-        ).stdout
+        )
+        if ran.returncode:
+            raise SystemExit(f"{peer} failed:\n{ran.stderr}")
         shutil.rmtree(directory)
-        found[peer].append(json.loads(told.splitlines()[-1]))
+        found[peer].append(json.loads(ran.stdout.splitlines()[-1]))
         print(
             f"{args.backend} {size} {repetition + 1}/{args.repeats}  {peer:36} "
             f"held {median(found[peer][-1]['held']) * 1000:9.1f} ms",

@@ -207,17 +207,19 @@ class Contraster:
             if digests:
                 hashes[0].update(raw_a.data)
                 hashes[1].update(raw_b.data)
-            equal = equal and bool(np.array_equal(raw_a, raw_b))
+            elif equal:  # digests tell it at the end
+                equal = np.array_equal(raw_a, raw_b)
             with np.errstate(all="ignore"):
                 sums.add(_values(raw_a, a.dtype), _values(raw_b, b.dtype))
             yield count * sum(widths)
+        found = (hashes[0].digest(), hashes[1].digest()) if digests else None
         return Contrast(
             difference=math.sqrt(sums.difference),
             max_abs=sums.max_abs,
             not_finite=sums.not_finite,
-            equal=equal,
+            equal=equal and (found is None or found[0] == found[1]),
             norms=(math.sqrt(sums.a), math.sqrt(sums.b)) if norms else None,
-            digests=(hashes[0].digest(), hashes[1].digest()) if digests else None,
+            digests=found,
         )
 
     def _read(self, place: int, offset: int, size_bytes: int) -> _Array:
