@@ -406,9 +406,10 @@ def main() -> None:
     if "OrbaxCheckpoint" in ways and importlib.util.find_spec("orbax") is None:
         ways.remove("OrbaxCheckpoint")
         print("OrbaxCheckpoint is left out: orbax-checkpoint is not installed.", file=sys.stderr)
-    Path(args.directory).mkdir(parents=True, exist_ok=True)
+    directory = Path(args.directory).resolve()  # Orbax takes no relative path
+    directory.mkdir(parents=True, exist_ok=True)
     results = {}
-    with tempfile.TemporaryDirectory(prefix="saving-", dir=args.directory) as root:
+    with tempfile.TemporaryDirectory(prefix="saving-", dir=directory) as root:
         for size in args.sizes:
             results[size] = measure(size, ways, args, root)
             print(report(args.backend, results[size]))
