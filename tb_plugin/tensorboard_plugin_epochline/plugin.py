@@ -171,7 +171,7 @@ class EpochlinePlugin(base_plugin.TBPlugin):
         }
         return json_answer(
             {
-                "runs": [*overview.views.values()],
+                "runs": list(overview.views.values()),
                 "other_runs": overview.others,
                 "logdir": self._logdir,
                 "actions": {

@@ -31,6 +31,7 @@ from tensorboard_plugin_epochline.directories import RunDirectories
 from tensorboard_plugin_epochline.library import Library, RunFailure, Snapshot
 from tensorboard_plugin_epochline.source import EventSource, Scope
 from tests.plugin.provider import RUN, TAG, Provider
+from tests.plugin.threads import lookout_threads
 
 SCOPE = Scope(context=None, experiment_id="")
 
@@ -272,9 +273,8 @@ def test_list_never_tells_an_older_revision_than_a_timeline_did(
     revision = library.snapshot(SCOPE, "pima").revision
 
     assert _listed(library) == revision != known
-    for thread in threading.enumerate():
-        if thread.name == "epochline-lookout":
-            thread.join()
+    for thread in lookout_threads():
+        thread.join()
 
 
 class _Other(GrpcDataProvider):

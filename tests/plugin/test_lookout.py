@@ -11,6 +11,7 @@ import pytest
 
 from tensorboard_plugin_epochline import lookout
 from tensorboard_plugin_epochline.lookout import IDLE_SECONDS, OLDEST_SECONDS, Lookout
+from tests.plugin.threads import lookout_threads
 
 PATIENCE_SECONDS = 60.0
 
@@ -42,7 +43,7 @@ class Clock:
             self._wait_until_asleep()
 
     def _wait_until_asleep(self) -> None:
-        while _threads() and (self._may_wake or not self._asleep):
+        while lookout_threads() and (self._may_wake or not self._asleep):
             self._turn.wait(0.001)
 
 
@@ -57,7 +58,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
     yield clock
     clock.now += 2 * IDLE_SECONDS
     clock.let_it_sleep()
-    assert _threads() == []
+    assert lookout_threads() == []
 
 
 class Watched:
@@ -79,10 +80,6 @@ class Watched:
         self._clock.now += self._wall
         self._clock.computed += self._cpu
         return len(self.began)
-
-
-def _threads() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == "epochline-lookout"]
 
 
 def test_question_is_answered_from_what_was_seen(clock: Clock) -> None:
@@ -159,18 +156,18 @@ def test_nothing_is_looked_at_while_nobody_asks(clock: Clock) -> None:
     """The thread ends soon after the last question, and begins again with the next one."""
     watched = Watched(clock)
     watch = Lookout(watched.look)
-    assert _threads() == []
+    assert lookout_threads() == []
     watch.latest()
-    (thread,) = _threads()
+    (thread,) = lookout_threads()
     assert thread.daemon  # TensorBoard ends without waiting for it
 
-    while _threads():
+    while lookout_threads():
         clock.let_it_sleep()
     assert watched.began[-1] <= 100.0 + IDLE_SECONDS
     assert clock.now <= 100.0 + 2 * IDLE_SECONDS
 
     watch.latest()
-    assert len(_threads()) == 1
+    assert len(lookout_threads()) == 1
 
 
 def test_error_of_a_look_reaches_who_asks(clock: Clock) -> None:
